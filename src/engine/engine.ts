@@ -1,0 +1,73 @@
+import type { Dataset } from "../data/dataset.ts";
+import type { Network, Weights } from "../net/network.ts";
+
+/** Something that can do L steps: the WASM engine (default), or tfjs. */
+export interface Engine {
+  readonly name: string;
+  /** True if the same seed gives the same bytes on every machine and thread count. */
+  readonly reproducible: boolean;
+  /**
+   * Loads a network and a data set. Nothing is trained yet.
+   * @throws LCError LC_MEMORY if the arena does not fit; RangeError for unsupported layers or shapes.
+   */
+  open(network: Network, data: Dataset, options: OpenOptions): Promise<EngineSession>;
+}
+
+export interface OpenOptions {
+  /** Examples per minibatch, 1…training examples. The last minibatch of an epoch may be smaller. */
+  readonly batch: number;
+}
+
+/** One network and one data set inside an engine, with its training weights and momentum. */
+export interface EngineSession {
+  /** Sets the training weights, and the momentum (all zeros if not given). Missing keys throw. */
+  write(weights: Weights, velocity?: Weights): void;
+  /** Copies of the training weights and momentum, float32, row-major, as `network.parameters`. */
+  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> };
+  /**
+   * Targets t of the penalty μ/2 ‖w − t‖² by parameter key; parameters without one have no penalty.
+   * Copied; stays until set again.
+   */
+  setTargets(targets: Weights): void;
+  /** Trains over (the rest of) one epoch. Rejects only if the engine failed. */
+  train(options: EpochOptions): Promise<EpochResult>;
+  /** Mean loss and number of wrong predictions; of `weights` if given, else of the training weights. */
+  evaluate(split: "train" | "test", weights?: Weights, signal?: AbortSignal): Promise<Evaluation>;
+  /** Stops within one minibatch and frees threads and memory. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Loss L(w) + μ/2 Σ ‖w − t‖², Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v). */
+export interface EpochOptions {
+  /** Order of the training examples, a permutation of 0…count−1. */
+  readonly order: Uint32Array;
+  /** First minibatch to do, 0-based; > 0 continues an epoch that was stopped. */
+  readonly from: number;
+  readonly rate: number;
+  /** 0…1. */
+  readonly momentum: number;
+  /** Penalty weight μ ≥ 0. */
+  readonly mu: number;
+  /** Stops after the current minibatch. */
+  readonly signal?: AbortSignal;
+  /** Called at most about every 100 ms with the minibatches done so far in this epoch. */
+  readonly onProgress?: (done: { batches: number; loss: number }) => void;
+}
+
+export interface EpochResult {
+  /** Index of the next minibatch to do; = number of minibatches per epoch if the epoch is complete. */
+  readonly next: number;
+  /** Sum over the minibatches done of (mean loss × examples), float64, without the penalty. */
+  readonly lossSum: number;
+  /** Examples behind `lossSum`. */
+  readonly examples: number;
+  /** False if the loss became NaN or infinite: training stopped at minibatch `next`. */
+  readonly finite: boolean;
+  readonly seconds: number;
+}
+
+export interface Evaluation {
+  readonly loss: number;
+  readonly errors: number;
+  readonly count: number;
+}

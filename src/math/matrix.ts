@@ -1,0 +1,11 @@
+/** A dense row-major matrix: element (i, j) is `data[i * cols + j]`; `data.length === rows * cols`. */
+export interface Matrix<T extends Float32Array | Float64Array = Float32Array | Float64Array> {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: T;
+}
+
+/** Shape as people write it: `300 × 784`. */
+export function shapeOf({ rows, cols }: { rows: number; cols: number }): string {
+  return `${rows} × ${cols}`;
+}
