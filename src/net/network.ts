@@ -8,10 +8,19 @@ export type LayerSpec<Name extends string = string> =
   | DenseSpec<Name>
   | Conv2dSpec<Name>
   | PoolSpec
-  | { readonly kind: "globalAveragePool" | "flatten"; readonly name?: string; readonly from?: string }
+  | {
+      readonly kind: "globalAveragePool" | "flatten";
+      readonly name?: string;
+      readonly from?: string;
+    }
   | ActivationSpec
   | BatchNormSpec<Name>
-  | { readonly kind: "dropout"; readonly rate: number; readonly name?: string; readonly from?: string }
+  | {
+      readonly kind: "dropout";
+      readonly rate: number;
+      readonly name?: string;
+      readonly from?: string;
+    }
   | AddSpec;
 
 /** y = W x + b. W is `units` × inputs, row-major. */
