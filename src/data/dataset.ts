@@ -21,3 +21,28 @@ export interface Dataset {
   /** Mean of pixel / 255 over the full training set, one per input value; subtracted from both splits. */
   readonly mean: Float32Array;
 }
+
+/** The first `count` examples of `split` (all if undefined), as a view. */
+export function take(who: string, split: Split, count?: number): Split {
+  if (count === undefined) return split;
+  if (!Number.isInteger(count) || count < 1 || count > split.count) {
+    throw new RangeError(
+      `${who}: the number of examples must be from 1 to ${split.count}, got ${count}.`,
+    );
+  }
+  const size = split.images.length / split.count;
+  return {
+    images: split.images.subarray(0, count * size),
+    labels: split.labels.subarray(0, count),
+    count,
+  };
+}
+
+/** Mean of pixel / 255 over a split, one per input value. Sums are of integers, so exact. */
+export function meanImage({ images, count }: Split, size: number): Float32Array {
+  const sums = new Float64Array(size);
+  for (let start = 0; start < images.length; start += size) {
+    for (let j = 0; j < size; j++) sums[j] = (sums[j] as number) + (images[start + j] as number);
+  }
+  return Float32Array.from(sums, (sum) => sum / 255 / count);
+}
