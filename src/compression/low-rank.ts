@@ -1,4 +1,3 @@
-import { shapeOf } from "../math/matrix.ts";
 import { truncatedSvd } from "../math/svd.ts";
 import { defineCompression } from "./compression.ts";
 import type { Compression } from "./contract.ts";
@@ -58,12 +57,4 @@ function product({ rows, cols, rank, u, v }: LowRank): Float64Array {
     }
   }
   return data;
-}
-
-/** The error for `.joint` over several layers. */
-export function jointLowRank(
-  who: string,
-  layers: readonly { rows: number; cols: number }[],
-): string {
-  return `${who} acts on one matrix, not jointly on ${layers.map(shapeOf).join(", ")}. Write .each(names, …) for one per layer.`;
 }

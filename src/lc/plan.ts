@@ -1,0 +1,137 @@
+import type { Compression } from "../compression/contract.ts";
+import { shapeOf } from "../math/matrix.ts";
+import { type Model, model as checkModel, unknownLayer } from "../net/network.ts";
+import { checkRun, LcRun, type Run, type RunOptions } from "./algorithm.ts";
+import { type DirectOptions, direct } from "./direct.ts";
+import type { Solution } from "./solution.ts";
+import type { PlanSpec } from "./state.ts";
+import { parametersOf, type Task, taskShape } from "./task.ts";
+
+/**
+ * Which layers are compressed how. A frozen value: every method returns a new plan, so a cell can be run again.
+ * `Open` are the layers without a compression so far, `Thetas` the θ type of the others.
+ */
+export interface Plan<Open extends string, Thetas = Record<never, never>> {
+  readonly model: Model;
+  readonly tasks: readonly Task[];
+  /** Compresses one layer. @throws RangeError if the layer is unknown or taken, or the compression does not fit it. */
+  layer<const Name extends Open, Theta>(
+    name: Name,
+    compression: Compression<Theta>,
+  ): Plan<Exclude<Open, Name>, Thetas & Record<Name, Theta>>;
+  /** Compresses several layers, each with a θ of its own. */
+  each<const Name extends Open, Theta>(
+    names: readonly Name[],
+    compression: Compression<Theta>,
+  ): Plan<Exclude<Open, Name>, Thetas & Record<Name, Theta>>;
+  /** Compresses several layers with one θ: one codebook, one budget. Compressions that act on single weights only. */
+  joint<const Name extends Open, Theta>(
+    names: readonly Name[],
+    compression: Compression<Theta>,
+  ): Plan<Exclude<Open, Name>, Thetas & Record<Name, Theta>>;
+  /** Θ ← argmin ‖w − Δ(Θ)‖², no training. Evaluated on `data` if given. */
+  direct(options?: DirectOptions): Promise<Solution<Thetas>>;
+  /** The LC algorithm as a stream of records; returns the solution. `break` or an abort stops it. */
+  steps(options: RunOptions): Run<Thetas>;
+  /** Drains `steps`. */
+  run(options: RunOptions): Promise<Solution<Thetas>>;
+}
+
+/**
+ * Starts a plan for `model` with no layer compressed.
+ * @throws LCError LC_NONFINITE if a weight is NaN or infinite; RangeError if weights are missing or of the wrong length.
+ * @example
+ * compress(lenet300()).layer("fc1", quantize({ bits: 1 })).tasks.length   //=> 1
+ */
+export function compress<Names extends string>(model: Model<Names>): Plan<Names> {
+  return plan(checkModel(model.network, model.weights), []) as unknown as Plan<Names>;
+}
+
+function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string, unknown>> {
+  const extended = (added: readonly Task[]): never => {
+    check(model, tasks, added);
+    return plan(model, Object.freeze([...tasks, ...added])) as never;
+  };
+  const self: Plan<string, Record<string, unknown>> = Object.freeze({
+    model,
+    tasks,
+    layer: (name: string, compression: Compression<never>) =>
+      extended([{ layers: [name], compression: compression as Compression<unknown> }]),
+    each: (names: readonly string[], compression: Compression<never>) =>
+      extended(
+        names.map((name) => ({ layers: [name], compression: compression as Compression<unknown> })),
+      ),
+    joint: (names: readonly string[], compression: Compression<never>) =>
+      extended([{ layers: [...names], compression: compression as Compression<unknown> }]),
+    direct: (options: DirectOptions = {}) => direct(model, started(tasks), options),
+    steps(options: RunOptions) {
+      const spec = specOf(model, started(tasks));
+      checkRun(spec, options);
+      return run(new LcRun(model, tasks, spec, options));
+    },
+    async run(options: RunOptions) {
+      const steps = self.steps(options);
+      for (;;) {
+        const { done, value } = await steps.next();
+        if (done) return value;
+      }
+    },
+  });
+  return self;
+}
+
+/** The generator of a run with the run's newest state on it. */
+function run(lc: LcRun): Run<Record<string, unknown>> {
+  const steps = lc.steps();
+  return Object.defineProperty(steps, "state", { get: () => lc.state }) as Run<Record<string, unknown>>;
+}
+
+function started(tasks: readonly Task[]): readonly Task[] {
+  if (tasks.length > 0) return tasks;
+  throw new RangeError(
+    'compress: the plan compresses nothing yet. Write .layer("fc1", quantize({ bits: 1 })) or .each(names, …) first.',
+  );
+}
+
+function check(model: Model, tasks: readonly Task[], added: readonly Task[]): void {
+  const names = model.network.names;
+  const taken = new Map(tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)));
+  for (const task of added) {
+    if (task.layers.length === 0) {
+      throw new RangeError(`compress: no layers given for ${task.compression.name}. The layers are ${names.join(", ")}.`);
+    }
+    for (const layer of task.layers) {
+      if (!names.includes(layer)) throw unknownLayer("compress", layer, names);
+      const other = taken.get(layer);
+      if (other) {
+        throw new RangeError(
+          `compress: layer "${layer}" already has ${other}. To add the two, write .layer("${layer}", a.plus(b)).`,
+        );
+      }
+      taken.set(layer, task.compression.name);
+    }
+    const parameters = parametersOf(model, task);
+    if (parameters.length > 1 && !task.compression.elementwise) {
+      throw new RangeError(
+        `compress: ${task.compression.name} acts on a matrix, not jointly on ${parameters.map(shapeOf).join(", ")}. Write .each(names, …) for one θ per layer.`,
+      );
+    }
+    const shape = taskShape(parameters);
+    const where =
+      parameters.length === 1
+        ? `layer "${task.layers[0]}" (${shapeOf(shape)})`
+        : `layers ${task.layers.join(", ")} (${shape.cols} weights)`;
+    task.compression.check(shape, where);
+  }
+}
+
+function specOf(model: Model, tasks: readonly Task[]): PlanSpec {
+  return {
+    network: model.network.name,
+    parameters: model.network.parameters.map(({ key, rows, cols }) => [key, rows, cols] as const),
+    tasks: tasks.map(({ layers, compression }) => ({
+      layers,
+      compression: compression.spec ?? compression.name,
+    })),
+  };
+}

@@ -1,0 +1,149 @@
+import { shapeOf } from "../math/matrix.ts";
+import type { Model, Weights } from "../net/network.ts";
+import { escapeHtml, type Table, table } from "../table/table.ts";
+import type { Progress } from "./progress.ts";
+import { sizeOf } from "./size.ts";
+import type { LCState } from "./state.ts";
+import { parametersOf, type Task, taskShape } from "./task.ts";
+
+/** "direct": compressed without training. "stopped": ended by a signal or an interrupt before the last step. */
+export type Status = "direct" | "finished" | "stopped";
+
+/** What a run or direct compression gives. Immutable. */
+export interface Solution<Thetas = Record<string, unknown>> {
+  readonly status: Status;
+  /** The compressed network: Δ(Θ) in the compressed layers, learned biases and other layers as they are. */
+  readonly model: Model;
+  /** θ of each compressed layer; layers of a joint task share theirs. */
+  readonly thetas: Thetas;
+  /** ‖w − Δ(Θ)‖² over all compressed layers, w the learned (for direct compression: the given) weights. */
+  readonly distortion: number;
+  /** Bits of the compressed layers. */
+  readonly bits: number;
+  /** Compression ratio ρ of the whole network. */
+  readonly ratio: number;
+  /** L(Δ(Θ)) over the training set; undefined if it was not evaluated. */
+  readonly trainLoss?: number;
+  /** Wrong test predictions of Δ(Θ), and in percent; undefined if they were not evaluated. */
+  readonly testErrors?: number;
+  readonly testError?: number;
+  /** A row per task: bits, ratio, error. */
+  readonly table: Table;
+  readonly history: readonly Progress[];
+  /** Where `steps({ from })` goes on; undefined for direct compression. */
+  readonly state?: LCState;
+  /** What the user should know, e.g. that the learning rate was clipped. */
+  readonly notes: readonly string[];
+}
+
+/** Losses and errors of the compressed network. */
+export interface Scores {
+  readonly trainLoss?: number;
+  readonly testErrors?: number;
+  readonly testError?: number;
+}
+
+/** Assembles a solution and its table. */
+export function solutionOf(parts: {
+  readonly status: Status;
+  readonly model: Model;
+  readonly tasks: readonly Task[];
+  readonly thetas: readonly unknown[];
+  /** Δ(Θ) by parameter key. */
+  readonly deltas: Weights;
+  /** w by parameter key, of the compressed layers. */
+  readonly learned: Weights;
+  /** All other parameters. */
+  readonly rest: Weights;
+  readonly scores: Scores;
+  readonly history: readonly Progress[];
+  readonly notes: readonly string[];
+  readonly state?: LCState;
+}): Solution {
+  const { status, model, tasks, thetas, deltas, learned, rest, scores, history, notes } = parts;
+  const size = sizeOf(model.network, tasks, thetas);
+  const errors = tasks.map((task) => errorOf(parametersOf(model, task), deltas, learned));
+  const distortion = errors.reduce((total, { gap }) => total + gap, 0);
+  const rows = tasks.map((task, i) => {
+    const parameters = parametersOf(model, task);
+    const { rows, cols } = taskShape(parameters);
+    const bits = size.tasks[i] as number;
+    const { gap, norm } = errors[i] as { gap: number; norm: number };
+    const shapes = parameters.map(shapeOf).join(", ");
+    return [
+      task.layers.join(" + "),
+      shapes,
+      task.compression.name,
+      32 * rows * cols,
+      bits,
+      (32 * rows * cols) / bits,
+      norm > 0 ? Math.sqrt(gap / norm) : 0,
+    ];
+  });
+  const dense = 32 * model.network.parameters.reduce((n, { rows, cols }) => n + rows * cols, 0);
+  const restRow = ["everything else", "", "kept as float32", size.restBits, size.restBits, 1, 0];
+  const total = ["whole network", "", "", dense, size.bits + size.restBits, size.ratio, null];
+  const details = table(
+    [
+      { name: "layers" },
+      { name: "shape" },
+      { name: "compression" },
+      { name: "bits before", format: grouped },
+      { name: "bits after", format: grouped },
+      { name: "ratio", format: (x) => `${x.toPrecision(3)} ×` },
+      { name: "‖w−Δ‖/‖w‖", format: (x) => x.toFixed(4) },
+    ],
+    [...rows, ...(size.restBits > 0 ? [restRow] : []), total],
+  );
+  const named = tasks.flatMap((task, i) => task.layers.map((layer) => [layer, thetas[i]] as const));
+  const result: Solution & { [key: symbol]: () => Record<string, string> } = {
+    status,
+    model: Object.freeze({ network: model.network, weights: { ...rest, ...deltas } }),
+    thetas: Object.fromEntries(named),
+    distortion,
+    bits: size.bits,
+    ratio: size.ratio,
+    ...scores,
+    table: details,
+    history,
+    ...(parts.state ? { state: parts.state } : {}),
+    notes,
+    [Symbol.for("Jupyter.display")]: () => bundle(result),
+  };
+  return Object.freeze(result);
+}
+
+function errorOf(parameters: readonly { key: string }[], deltas: Weights, learned: Weights) {
+  let [gap, norm] = [0, 0];
+  for (const { key } of parameters) {
+    const w = learned[key] as Float32Array;
+    const delta = deltas[key] as Float32Array;
+    for (let i = 0; i < w.length; i++) {
+      const x = w[i] as number;
+      const d = x - (delta[i] as number);
+      gap += d * d;
+      norm += x * x;
+    }
+  }
+  return { gap, norm };
+}
+
+function bundle(solution: Solution): Record<string, string> {
+  const { status, ratio, trainLoss, testError, notes, model } = solution;
+  const title = { direct: "direct compression", finished: "compressed by LC", stopped: "LC, stopped early" };
+  const facts = [
+    `${model.network.name}, ${title[status]}: ${ratio.toPrecision(3)} × smaller`,
+    ...(trainLoss === undefined ? [] : [`training loss ${trainLoss.toPrecision(3)}`]),
+    ...(testError === undefined ? [] : [`test error ${testError.toFixed(2)} %`]),
+  ].join(" · ");
+  const lines = [facts, ...notes];
+  return {
+    "text/plain": `${lines.join("\n")}\n${solution.table.toText()}`,
+    "text/html": `<p><b>${escapeHtml(facts)}</b></p>${solution.table.toHTML()}${notes.map((n) => `<p>${escapeHtml(n)}</p>`).join("")}`,
+  };
+}
+
+/** 1234567 → "1,234,567". */
+function grouped(x: number): string {
+  return String(Math.round(x)).replace(/\B(?=(\d{3})+$)/g, ",");
+}

@@ -1,0 +1,59 @@
+/** A cell: numbers are shown as given by `format` of their column. */
+export type Cell = string | number | boolean | null;
+
+export interface Column {
+  readonly name: string;
+  /** How numbers are written; default: at most 6 significant digits. */
+  readonly format?: (value: number) => string;
+}
+
+/** A small typed table that shows itself in notebooks and prints itself as text. */
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+  toText(): string;
+  toHTML(): string;
+}
+
+/** @example table([{ name: "n" }], [[1]]).toText()   //=> "n\n1" */
+export function table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): Table {
+  const text = (cell: Cell, column: Column): string => {
+    if (cell === null) return "–";
+    if (typeof cell === "boolean") return cell ? "yes" : "no";
+    if (typeof cell === "string") return cell;
+    return (column.format ?? ((x) => String(Number(x.toPrecision(6)))))(cell);
+  };
+  const shown = (): string[][] =>
+    rows.map((row) => row.map((cell, j) => text(cell, columns[j] as Column)));
+  const right = columns.map((_, j) => rows.some((row) => typeof row[j] === "number"));
+  return Object.freeze({
+    columns,
+    rows,
+    toText() {
+      const all = [columns.map(({ name }) => name), ...shown()];
+      const widths = columns.map((_, j) => Math.max(...all.map((row) => [...(row[j] as string)].length)));
+      const line = (row: string[]): string =>
+        row
+          .map((cell, j) => {
+            const gap = " ".repeat((widths[j] as number) - [...cell].length);
+            return right[j] ? gap + cell : cell + gap;
+          })
+          .join("  ")
+          .trimEnd();
+      return all.map(line).join("\n");
+    },
+    toHTML() {
+      const align = (j: number): string => `style="text-align:${right[j] ? "right" : "left"}"`;
+      const head = columns.map(({ name }, j) => `<th ${align(j)}>${escapeHtml(name)}</th>`).join("");
+      const body = shown()
+        .map((row) => `<tr>${row.map((cell, j) => `<td ${align(j)}>${escapeHtml(cell)}</td>`).join("")}</tr>`)
+        .join("");
+      return `<table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
+    },
+  });
+}
+
+export function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  return text.replace(/[&<>"]/g, (c) => entities[c] as string);
+}
