@@ -1,40 +1,20 @@
-import type { Dataset } from "../data/dataset.ts";
-import type { Engine, EngineSession } from "../engine/engine.ts";
+import type { EngineSession } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model, Parameter } from "../net/network.ts";
-import { type CStepper, cStepper } from "./c-step.ts";
+import { type Arrays, copies, distances, mapArrays, omit, pick, zeros } from "./arrays.ts";
+import { cStepper } from "./c-step.ts";
+import { deltasOf } from "./direct.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
-import type { Schedule, Sgd } from "./schedules.ts";
-import { type Outcome, type Shipped, type Solution, solution } from "./solution.ts";
+import type { RunOptions } from "./run-options.ts";
+import { sizeOf } from "./size.ts";
+import { type Scores, type Solution, solutionOf } from "./solution.ts";
 import type { LCState, PlanSpec } from "./state.ts";
-import { parametersOf, type Task, taskDeltas, taskView } from "./task.ts";
+import { parametersOf, type Task, taskView } from "./task.ts";
 
-/** What a run needs besides the plan. */
-export interface RunOptions {
-  readonly data: Dataset;
-  readonly lStep: Sgd;
-  /** μ of each LC step, e.g. `geometric({ from: 1e-3, factor: 1.4, steps: 30 })`. */
-  readonly mu: Schedule;
-  /** Seed of the data order; default 0. */
-  readonly seed?: number;
-  /** Continues a stopped run to the same bytes as if it had not been stopped. */
-  readonly from?: LCState;
-  /** Starts from the learned weights w of another run (e.g. of a neighbouring level) instead of the reference. */
-  readonly warmStart?: LCState;
-  /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this; default 0 (never). */
-  readonly tolerance?: number;
-  /** After each step, evaluate Δ(Θ) on "test" only, "both" splits (default), or "none". */
-  readonly evaluate?: "both" | "test" | "none";
-  /** Default: the WASM engine on all cores. */
-  readonly engine?: Engine;
-  /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */
-  readonly signal?: AbortSignal;
-}
-
-/** A failed L step: the loss is NaN or infinite. `state` is that after the last good step. */
+/** A failed L step: the loss is NaN or infinite. `state` is the last good one, before the failed epoch. */
 export class DivergenceError extends LCError {
   readonly step: number;
   readonly mu: number;
@@ -50,27 +30,29 @@ export class DivergenceError extends LCError {
 
 /** A run under way: records as they come, and the newest state to go on from. */
 export interface Run<Thetas> extends AsyncGenerator<Progress, Solution<Thetas>, undefined> {
-  /** State after the last completed C step, or where the run was stopped; undefined before the first. */
+  /** The state after the last C step or stop; undefined before direct compression is done. */
   readonly state: LCState | undefined;
 }
 
-type Arrays = Record<string, Float32Array>;
-
 /**
  * The LC algorithm by the augmented Lagrangian (Carreira-Perpiñán & Idelbayev, arXiv:1707.01209 and 2107.04380):
- * direct compression, then for each μ an L step, a C step and λ ← λ − μ (w − Δ(Θ)).
+ * direct compression, then for each μ an L step, a C step and λ ← λ − μ (w − Δ(Θ)). All that decides what happens next is
+ * in `state`; stopping and going on from it gives the same bytes as not stopping.
  */
 export class LcRun {
+  state: LCState | undefined;
   readonly #model: Model;
   readonly #tasks: readonly Task[];
+  readonly #spec: PlanSpec;
   readonly #options: RunOptions;
   readonly #parameters: readonly Parameter[][];
-  readonly #spec: PlanSpec;
+  /** Keys of the compressed parameters. */
+  readonly #keys: readonly string[];
+  readonly #cStepper = cStepper();
   readonly #history: Progress[] = [];
   readonly #notes: string[] = [];
-  readonly #cStepper: CStepper = cStepper();
+  #scores: Scores = {};
   #started = 0;
-  state: LCState | undefined;
 
   constructor(model: Model, tasks: readonly Task[], spec: PlanSpec, options: RunOptions) {
     this.#model = model;
@@ -78,44 +60,42 @@ export class LcRun {
     this.#spec = spec;
     this.#options = options;
     this.#parameters = tasks.map((task) => parametersOf(model, task));
+    this.#keys = this.#parameters.flat().map(({ key }) => key);
   }
 
-  async *steps(): AsyncGenerator<Progress, Solution<Record<string, unknown>>, undefined> {
-    const { data, engine = wasmEngine(), lStep, mu: schedule, tolerance = 0 } = this.#options;
+  async *steps(): AsyncGenerator<Progress, Solution, undefined> {
+    const { data, engine = wasmEngine(), lStep, mu, tolerance = 0, from } = this.#options;
     this.#started = performance.now();
     const { signal, release } = stopSignal(this.#options.signal);
     let session: EngineSession | undefined;
     try {
       session = await engine.open(this.#model.network, data, { batch: lStep.batch });
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
-      this.state = this.#options.from ?? (await this.#directCompression(signal));
-      session.write(this.state.weights, this.state.velocity);
-      let shipped = this.#shipped(this.state);
-      if (!this.#options.from) yield await this.#stepRecord(session, shipped, signal);
-      while (this.state.stepsDone < schedule.length && !signal.aborted) {
+      let state = from ?? (await this.#directCompression());
+      this.state = state;
+      session.write(state.weights, state.velocity);
+      if (!from) yield await this.#stepRecord(session, state);
+      while (state.stepsDone < mu.length && !signal.aborted) {
         yield* this.#lStep(session, signal);
-        if (signal.aborted) break;
         const next = await this.#cStep(session, signal);
         if (!next) break;
-        this.state = next;
-        shipped = this.#shipped(next);
-        const record = await this.#stepRecord(session, shipped, signal);
+        state = next;
+        this.state = state;
+        const record = await this.#stepRecord(session, state);
         yield record;
         if (record.distance < tolerance) break;
       }
-      const outcome: Outcome = signal.aborted ? "stopped" : "finished";
-      return this.#solution(outcome, shipped);
+      return this.#solution(signal.aborted ? "stopped" : "finished", this.state);
     } finally {
       release();
       await Promise.all([session?.close(), this.#cStepper.close()]);
     }
   }
 
-  /** Θ ← argmin ‖w − Δ(Θ)‖² of the reference, and the state before the first L step. */
-  async #directCompression(signal: AbortSignal): Promise<LCState> {
+  /** Θ ← argmin ‖w − Δ(Θ)‖²: the state before the first L step. */
+  async #directCompression(): Promise<LCState> {
     const { seed = 0, warmStart } = this.#options;
     const weights = copies(warmStart?.weights ?? this.#model.weights);
-    const thetas = await this.#solve(weights, {}, 0, undefined, signal);
     return {
       version: 1,
       plan: this.#spec,
@@ -128,9 +108,9 @@ export class LcRun {
       lossSum: 0,
       weights,
       velocity: zeros(weights),
-      lambda: zeros(pick(weights, this.#compressedKeys())),
-      thetas,
-      rest: copies(omit(weights, this.#compressedKeys())),
+      lambda: zeros(pick(weights, this.#keys)),
+      thetas: await this.#solve(weights, {}, 0),
+      rest: copies(omit(weights, this.#keys)),
     };
   }
 
@@ -144,7 +124,7 @@ export class LcRun {
     const epochs = step === 0 ? lStep.firstEpochs : lStep.epochs;
     // Each L step starts without momentum: its target has moved.
     if (state.epoch === 0 && state.batch === 0) session.write(state.weights);
-    const deltas = this.#deltas(state.thetas);
+    const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
     const targets = mapArrays(deltas, (key, delta) => {
       const lambda = state.lambda[key] as Float32Array;
       return delta.map((d, i) => d + (lambda[i] as number) / mu);
@@ -153,46 +133,37 @@ export class LcRun {
     const batches = Math.ceil(data.train.count / lStep.batch);
     while (state.epoch < epochs && !signal.aborted) {
       const order = permutation(data.train.count, random(state.seed, 0x0bde, state.epochsDone));
-      const result = await session.train({
-        order,
-        from: state.batch,
-        rate,
-        momentum: lStep.momentum,
-        mu,
-        signal,
-      });
-      if (!result.finite) throw this.#diverged(step, mu, rate, state.epoch + 1, result.next);
+      const { momentum } = lStep;
+      const from = state.batch;
+      const result = await session.train({ order, from, rate, momentum, mu, signal });
+      if (!result.finite) throw this.#diverged(step, mu, rate, state, result.next);
       const lossSum = state.lossSum + result.lossSum;
       const examples = state.examples + result.examples;
       const { weights, velocity } = session.read();
-      const done = result.next >= batches;
-      state = {
-        ...state,
-        weights,
-        velocity,
-        epoch: state.epoch + (done ? 1 : 0),
-        epochsDone: state.epochsDone + (done ? 1 : 0),
-        batch: done ? 0 : result.next,
-        examples: done ? 0 : examples,
-        lossSum: done ? 0 : lossSum,
-      };
-      this.state = state;
-      if (done) {
-        yield this.#record("epoch", {
-          step: step + 1,
-          epoch: state.epoch,
-          epochs,
-          mu,
-          rate,
-          loss: lossSum / examples,
-          ...this.#gap(weights, deltas, targets, mu),
-        });
+      if (result.next < batches) {
+        this.state = { ...state, weights, velocity, batch: result.next, examples, lossSum };
+        return;
       }
+      const done = { epoch: state.epoch + 1, epochsDone: state.epochsDone + 1 };
+      state = { ...state, ...done, weights, velocity, batch: 0, examples: 0, lossSum: 0 };
+      this.state = state;
+      const { norm, gap } = distances(weights, deltas);
+      yield this.#record("epoch", {
+        step: step + 1,
+        epoch: state.epoch,
+        epochs,
+        mu,
+        rate,
+        loss: lossSum / examples,
+        penalty: (mu / 2) * distances(weights, targets).gap,
+        distance: Math.sqrt(gap / norm),
+      });
     }
   }
 
   /** Θ ← argmin ‖(w − λ/μ) − Δ(Θ)‖² and λ ← λ − μ (w − Δ(Θ)); undefined if stopped before it was done. */
   async #cStep(session: EngineSession, signal: AbortSignal): Promise<LCState | undefined> {
+    if (signal.aborted) return undefined;
     const state = this.state as LCState;
     const mu = this.#options.mu[state.stepsDone] as number;
     const { weights, velocity } = session.read();
@@ -203,30 +174,22 @@ export class LcRun {
       if (signal.aborted) return undefined;
       throw error;
     }
-    const lambda = mapArrays(this.#deltas(thetas), (key, delta) => {
+    const lambda = mapArrays(deltasOf(this.#model, this.#tasks, thetas), (key, delta) => {
       const w = weights[key] as Float32Array;
-      return (state.lambda[key] as Float32Array).map(
-        (l, i) => l - mu * ((w[i] as number) - (delta[i] as number)),
-      );
+      const before = state.lambda[key] as Float32Array;
+      return before.map((l, i) => l - mu * ((w[i] as number) - (delta[i] as number)));
     });
-    return {
-      ...state,
-      stepsDone: state.stepsDone + 1,
-      epoch: 0,
-      weights,
-      velocity,
-      lambda,
-      thetas,
-      rest: omit(weights, this.#compressedKeys()),
-    };
+    const rest = omit(weights, this.#keys);
+    const stepsDone = state.stepsDone + 1;
+    return { ...state, stepsDone, epoch: 0, weights, velocity, lambda, thetas, rest };
   }
 
   async #solve(
-    weights: Arrays,
-    lambda: Arrays,
+    weights: Readonly<Arrays>,
+    lambda: Readonly<Arrays>,
     mu: number,
-    warm: readonly unknown[] | undefined,
-    signal: AbortSignal,
+    warm?: readonly unknown[],
+    signal?: AbortSignal,
   ): Promise<unknown[]> {
     const thetas: unknown[] = [];
     for (const [i, task] of this.#tasks.entries()) {
@@ -237,57 +200,58 @@ export class LcRun {
     return thetas;
   }
 
-  #deltas(thetas: readonly unknown[]): Arrays {
-    const parts = this.#tasks.map((task, i) =>
-      taskDeltas(this.#parameters[i] as Parameter[], task, thetas[i]),
-    );
-    return Object.assign({}, ...parts);
-  }
-
-  #compressedKeys(): string[] {
-    return this.#parameters.flat().map(({ key }) => key);
-  }
-
-  #shipped({ thetas, rest, weights }: LCState): Shipped {
-    const deltas = this.#deltas(thetas);
-    return { thetas, deltas, learned: pick(weights, Object.keys(deltas)), weights: { ...rest, ...deltas } };
-  }
-
-  /** base · decayᵏ by repeated multiplication, at most 1/μ. */
+  /** rate · decayᵏ by repeated multiplication, at most 1/μ. */
   #rate(step: number, mu: number): number {
-    const { rate: base, decay } = this.#options.lStep;
-    let rate = base;
-    for (let k = 0; k < step; k++) rate *= decay;
+    let rate = this.#options.lStep.rate;
+    for (let k = 0; k < step; k++) rate *= this.#options.lStep.decay;
     if (rate * mu <= 1) return rate;
-    const note = `Learning rate clipped to 1/μ from step ${step + 1} on.`;
-    if (!this.#notes.some((n) => n.startsWith("Learning rate clipped"))) this.#notes.push(note);
+    const note = "The learning rate was clipped to 1/μ";
+    if (!this.#notes.some((n) => n.startsWith(note))) {
+      this.#notes.push(`${note} from step ${step + 1} on (to ${(1 / mu).toPrecision(3)}).`);
+    }
     return 1 / mu;
   }
 
-  #gap(weights: Arrays, deltas: Arrays, targets: Arrays, mu: number) {
-    let [norm, gap, penalty] = [0, 0, 0];
-    for (const [key, delta] of Object.entries(deltas)) {
-      const w = weights[key] as Float32Array;
-      const t = targets[key] as Float32Array;
-      for (let i = 0; i < w.length; i++) {
-        const x = w[i] as number;
-        const d = x - (delta[i] as number);
-        const p = x - (t[i] as number);
-        norm += x * x;
-        gap += d * d;
-        penalty += p * p;
-      }
-    }
-    return { distance: Math.sqrt(gap / norm), penalty: (mu / 2) * penalty, distortion: gap };
+  /** The record of a finished C step (or direct compression): storage, distortion, and what Δ(Θ) achieves. */
+  async #stepRecord(session: EngineSession, state: LCState): Promise<Progress> {
+    const { evaluate = "both", mu, lStep } = this.#options;
+    const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
+    const compressed = { ...state.rest, ...deltas };
+    const test = evaluate === "none" ? undefined : await session.evaluate("test", compressed);
+    const train = evaluate === "both" ? await session.evaluate("train", compressed) : undefined;
+    this.#scores = {
+      ...(train ? { trainLoss: train.loss } : {}),
+      ...(test ? { testErrors: test.errors, testError: (100 * test.errors) / test.count } : {}),
+    };
+    const { testErrors: _, ...scores } = this.#scores;
+    const { norm, gap } = distances(state.weights, deltas);
+    const { bits, ratio } = sizeOf(this.#model.network, this.#tasks, state.thetas);
+    const last = this.#history.at(-1);
+    const epochs = state.stepsDone === 0 ? 0 : (last?.epochs ?? lStep.epochs);
+    return this.#record("step", {
+      step: state.stepsDone,
+      epoch: epochs,
+      epochs,
+      mu: mu[state.stepsDone - 1] ?? 0,
+      rate: last?.rate ?? 0,
+      loss: last?.loss ?? Number.NaN,
+      penalty: last?.penalty ?? 0,
+      distance: Math.sqrt(gap / norm),
+      distortion: gap,
+      bits,
+      ratio,
+      ...scores,
+    });
   }
 
-  #record(kind: Progress["kind"], values: Pick<Progress, "step" | "epoch" | "epochs" | "mu" | "rate" | "loss" | "penalty" | "distance"> & Partial<Progress>): Progress {
+  #record(
+    kind: Progress["kind"],
+    values: Omit<Progress, "kind" | "steps" | "epochsDone" | "epochsTotal" | "seconds">,
+  ): Progress {
     const { lStep, mu } = this.#options;
-    const { distortion, ...rest } = values;
     const record: Progress = Object.freeze({
-      ...rest,
-      ...(kind === "step" && distortion !== undefined ? { distortion } : {}),
       kind,
+      ...values,
       steps: mu.length,
       epochsDone: (this.state as LCState).epochsDone,
       epochsTotal: lStep.firstEpochs + (mu.length - 1) * lStep.epochs,
@@ -297,74 +261,31 @@ export class LcRun {
     return record;
   }
 
-  async #stepRecord(session: EngineSession, shipped: Shipped, signal: AbortSignal): Promise<Progress> {
-    const state = this.state as LCState;
-    const mu = this.#options.mu[state.stepsDone - 1] ?? 0;
-    const last = this.#history.at(-1);
-    const { distortion, distance } = this.#gap(shipped.learned, shipped.deltas, shipped.deltas, mu);
-    // The penalty the next L step starts from uses the new λ; what the figure shows is that of this step's target.
-    const { evaluate = "both" } = this.#options;
-    const test = evaluate === "none" || signal.aborted ? undefined : await session.evaluate("test", shipped.weights, signal);
-    const train = evaluate !== "both" || signal.aborted ? undefined : await session.evaluate("train", shipped.weights, signal);
-    const { bits, ratio } = solution.size(this.#model, this.#tasks, shipped.thetas);
-    return this.#record("step", {
-      step: state.stepsDone,
-      epoch: last?.epochs ?? 0,
-      epochs: last?.epochs ?? 0,
-      mu,
-      rate: last?.rate ?? 0,
-      loss: last?.loss ?? Number.NaN,
-      penalty: last?.penalty ?? 0,
-      distance,
-      distortion,
-      bits,
-      ratio,
-      ...(train ? { trainLoss: train.loss } : {}),
-      ...(test ? { testError: (100 * test.errors) / test.count } : {}),
-    });
-  }
-
-  #diverged(step: number, mu: number, rate: number, epoch: number, minibatch: number): DivergenceError {
-    const before = this.#history.at(-1);
-    const was = before && Number.isFinite(before.loss) ? `; it was ${before.loss.toPrecision(3)} before` : "";
+  #diverged(step: number, mu: number, rate: number, state: LCState, batch: number) {
+    const before = this.#history.at(-1)?.loss;
+    const was = Number.isFinite(before) ? `; it was ${before?.toPrecision(3)} before` : "";
     return new DivergenceError(
-      `L step ${step + 1} (μ = ${mu.toPrecision(3)}), epoch ${epoch}: loss became NaN or infinite in minibatch ${minibatch + 1}${was}. ` +
-        `The state before it is kept (error.state). Lower the learning rate (now ${rate.toPrecision(3)}) or start μ lower.`,
+      `L step ${step + 1} (μ = ${mu.toPrecision(3)}), epoch ${state.epoch + 1}: loss became NaN or infinite in minibatch ${batch + 1}${was}. ` +
+        `The last good state is kept (error.state). Lower the learning rate (now ${rate.toPrecision(3)}) or start μ lower.`,
       step + 1,
       mu,
-      this.state as LCState,
+      state,
     );
   }
 
-  #solution(status: Outcome, shipped: Shipped): Solution<Record<string, unknown>> {
-    return solution.of({
+  #solution(status: "finished" | "stopped", state: LCState): Solution {
+    return solutionOf({
       status,
       model: this.#model,
       tasks: this.#tasks,
-      shipped,
-      history: this.#history,
-      notes: this.#notes,
-      state: this.state,
+      thetas: state.thetas,
+      deltas: deltasOf(this.#model, this.#tasks, state.thetas),
+      learned: state.weights,
+      rest: state.rest,
+      scores: this.#scores,
+      history: [...this.#history],
+      notes: [...this.#notes],
+      state,
     });
   }
-}
-
-function copies(weights: Readonly<Arrays>): Arrays {
-  return mapArrays(weights, (_key, data) => data.slice());
-}
-
-function zeros(weights: Readonly<Arrays>): Arrays {
-  return mapArrays(weights, (_key, data) => new Float32Array(data.length));
-}
-
-function mapArrays(arrays: Readonly<Arrays>, map: (key: string, data: Float32Array) => Float32Array): Arrays {
-  return Object.fromEntries(Object.entries(arrays).map(([key, data]) => [key, map(key, data)]));
-}
-
-function pick(arrays: Readonly<Arrays>, keys: readonly string[]): Arrays {
-  return Object.fromEntries(keys.map((key) => [key, arrays[key] as Float32Array]));
-}
-
-function omit(arrays: Readonly<Arrays>, keys: readonly string[]): Arrays {
-  return Object.fromEntries(Object.entries(arrays).filter(([key]) => !keys.includes(key)));
 }

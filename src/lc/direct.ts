@@ -60,7 +60,9 @@ export async function score(
   data: Dataset,
   engine: Engine = wasmEngine(),
 ): Promise<Required<Scores>> {
-  const session = await engine.open(model.network, data, { batch: Math.min(256, data.train.count) });
+  const session = await engine.open(model.network, data, {
+    batch: Math.min(256, data.train.count),
+  });
   try {
     const train = await session.evaluate("train", model.weights as Weights);
     const test = await session.evaluate("test", model.weights as Weights);

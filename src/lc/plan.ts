@@ -1,8 +1,9 @@
 import type { Compression } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
-import { type Model, model as checkModel, unknownLayer } from "../net/network.ts";
-import { checkRun, LcRun, type Run, type RunOptions } from "./algorithm.ts";
+import { model as checkModel, type Model, unknownLayer } from "../net/network.ts";
+import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
+import { checkRun, type RunOptions } from "./run-options.ts";
 import type { Solution } from "./solution.ts";
 import type { PlanSpec } from "./state.ts";
 import { parametersOf, type Task, taskShape } from "./task.ts";
@@ -83,7 +84,9 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
 /** The generator of a run with the run's newest state on it. */
 function run(lc: LcRun): Run<Record<string, unknown>> {
   const steps = lc.steps();
-  return Object.defineProperty(steps, "state", { get: () => lc.state }) as Run<Record<string, unknown>>;
+  return Object.defineProperty(steps, "state", { get: () => lc.state }) as Run<
+    Record<string, unknown>
+  >;
 }
 
 function started(tasks: readonly Task[]): readonly Task[] {
@@ -95,10 +98,14 @@ function started(tasks: readonly Task[]): readonly Task[] {
 
 function check(model: Model, tasks: readonly Task[], added: readonly Task[]): void {
   const names = model.network.names;
-  const taken = new Map(tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)));
+  const taken = new Map(
+    tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)),
+  );
   for (const task of added) {
     if (task.layers.length === 0) {
-      throw new RangeError(`compress: no layers given for ${task.compression.name}. The layers are ${names.join(", ")}.`);
+      throw new RangeError(
+        `compress: no layers given for ${task.compression.name}. The layers are ${names.join(", ")}.`,
+      );
     }
     for (const layer of task.layers) {
       if (!names.includes(layer)) throw unknownLayer("compress", layer, names);

@@ -61,7 +61,9 @@ export function geometric(options: {
     throw new RangeError(`geometric: from must be a number above 0, got ${from}.`);
   }
   if (!(factor >= 1 && factor < Number.POSITIVE_INFINITY)) {
-    throw new RangeError(`geometric: factor must be a number from 1, got ${factor}. μ must not fall.`);
+    throw new RangeError(
+      `geometric: factor must be a number from 1, got ${factor}. μ must not fall.`,
+    );
   }
   if (!Number.isInteger(steps) || steps < 1) {
     throw new RangeError(`geometric: steps must be a whole number from 1, got ${steps}.`);

@@ -1,6 +1,7 @@
 import { shapeOf } from "../math/matrix.ts";
 import type { Model, Weights } from "../net/network.ts";
 import { escapeHtml, type Table, table } from "../table/table.ts";
+import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
 import { sizeOf } from "./size.ts";
 import type { LCState } from "./state.ts";
@@ -62,7 +63,15 @@ export function solutionOf(parts: {
 }): Solution {
   const { status, model, tasks, thetas, deltas, learned, rest, scores, history, notes } = parts;
   const size = sizeOf(model.network, tasks, thetas);
-  const errors = tasks.map((task) => errorOf(parametersOf(model, task), deltas, learned));
+  const errors = tasks.map((task) =>
+    distances(
+      learned,
+      pick(
+        deltas,
+        parametersOf(model, task).map(({ key }) => key),
+      ),
+    ),
+  );
   const distortion = errors.reduce((total, { gap }) => total + gap, 0);
   const rows = tasks.map((task, i) => {
     const parameters = parametersOf(model, task);
@@ -113,24 +122,13 @@ export function solutionOf(parts: {
   return Object.freeze(result);
 }
 
-function errorOf(parameters: readonly { key: string }[], deltas: Weights, learned: Weights) {
-  let [gap, norm] = [0, 0];
-  for (const { key } of parameters) {
-    const w = learned[key] as Float32Array;
-    const delta = deltas[key] as Float32Array;
-    for (let i = 0; i < w.length; i++) {
-      const x = w[i] as number;
-      const d = x - (delta[i] as number);
-      gap += d * d;
-      norm += x * x;
-    }
-  }
-  return { gap, norm };
-}
-
 function bundle(solution: Solution): Record<string, string> {
   const { status, ratio, trainLoss, testError, notes, model } = solution;
-  const title = { direct: "direct compression", finished: "compressed by LC", stopped: "LC, stopped early" };
+  const title = {
+    direct: "direct compression",
+    finished: "compressed by LC",
+    stopped: "LC, stopped early",
+  };
   const facts = [
     `${model.network.name}, ${title[status]}: ${ratio.toPrecision(3)} × smaller`,
     ...(trainLoss === undefined ? [] : [`training loss ${trainLoss.toPrecision(3)}`]),

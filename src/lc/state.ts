@@ -87,11 +87,17 @@ export function encodeState(state: LCState): Uint8Array {
 export function decodeState(bytes: Uint8Array): LCState {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.toString("latin1", 0, magic.length) !== magic) {
-    throw new LCError("LC_STATE", `these ${bytes.length} bytes are not a saved state: they do not start with "${magic.trim()}".`);
+    throw new LCError(
+      "LC_STATE",
+      `these ${bytes.length} bytes are not a saved state: they do not start with "${magic.trim()}".`,
+    );
   }
   const body = buffer.subarray(0, Math.max(0, buffer.length - 32));
   if (!createHash("sha256").update(body).digest().equals(buffer.subarray(body.length))) {
-    throw new LCError("LC_STATE", `the saved state is damaged or cut off (${bytes.length} bytes; its checksum does not match). Use the one before.`);
+    throw new LCError(
+      "LC_STATE",
+      `the saved state is damaged or cut off (${bytes.length} bytes; its checksum does not match). Use the one before.`,
+    );
   }
   const from = magic.length + 4;
   const dataAt = from + body.readUInt32LE(magic.length);

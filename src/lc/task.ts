@@ -11,8 +11,7 @@ export interface Task {
 /** The weight matrices of a task's layers, in order. */
 export function parametersOf(model: Model, task: Task): Parameter[] {
   return task.layers.map(
-    (name) =>
-      model.network.parameters.find((p) => p.compressible && p.layer === name) as Parameter,
+    (name) => model.network.parameters.find((p) => p.compressible && p.layer === name) as Parameter,
   );
 }
 
@@ -36,7 +35,8 @@ export function taskView(
   for (const { key } of parameters) {
     const w = weights[key] as Float32Array;
     const l = mu > 0 ? lambda[key] : undefined;
-    if (l) for (let i = 0; i < w.length; i++) data[at + i] = (w[i] as number) - (l[i] as number) / mu;
+    if (l)
+      for (let i = 0; i < w.length; i++) data[at + i] = (w[i] as number) - (l[i] as number) / mu;
     else data.set(w, at);
     at += w.length;
   }

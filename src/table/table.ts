@@ -31,7 +31,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
     rows,
     toText() {
       const all = [columns.map(({ name }) => name), ...shown()];
-      const widths = columns.map((_, j) => Math.max(...all.map((row) => [...(row[j] as string)].length)));
+      const widths = columns.map((_, j) =>
+        Math.max(...all.map((row) => [...(row[j] as string)].length)),
+      );
       const line = (row: string[]): string =>
         row
           .map((cell, j) => {
@@ -44,9 +46,14 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
     },
     toHTML() {
       const align = (j: number): string => `style="text-align:${right[j] ? "right" : "left"}"`;
-      const head = columns.map(({ name }, j) => `<th ${align(j)}>${escapeHtml(name)}</th>`).join("");
+      const head = columns
+        .map(({ name }, j) => `<th ${align(j)}>${escapeHtml(name)}</th>`)
+        .join("");
       const body = shown()
-        .map((row) => `<tr>${row.map((cell, j) => `<td ${align(j)}>${escapeHtml(cell)}</td>`).join("")}</tr>`)
+        .map(
+          (row) =>
+            `<tr>${row.map((cell, j) => `<td ${align(j)}>${escapeHtml(cell)}</td>`).join("")}</tr>`,
+        )
         .join("");
       return `<table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
     },
@@ -54,6 +61,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
 }
 
 export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+  };
   return text.replace(/[&<>"]/g, (c) => entities[c] as string);
 }

@@ -1,0 +1,81 @@
+/**
+ * Constants shared by the kernels (AssemblyScript) and the engine (TypeScript): this one file is compiled by both,
+ * so it holds literals only.
+ *
+ * A *blocked* matrix of B rows and n columns is float32 [⌈B/16⌉][⌈n/8⌉][16][8]: panels of 8 columns inside blocks
+ * of 16 rows, zero-filled to whole panels. Four rows of one panel are 128 contiguous bytes, which is at once the
+ * result tile of every product, the left operand of the next layer, and either operand of a weight gradient; so no
+ * activation is ever repacked.
+ *
+ * A *paneled* weight matrix (outputs × inputs) is float32 [⌈out/8⌉][8⌈in/8⌉][8]; its transpose, kept only for
+ * layers that need input gradients, is [⌈in/8⌉][8⌈out/8⌉][8].
+ */
+
+/** Rows of a block. */
+export const BLOCK_ROWS = 16;
+/** Columns of a panel: two 4-lane vectors. */
+export const PANEL = 8;
+/** Bytes from one panel to the next in a blocked matrix: 16 rows × 8 columns × 4. */
+export const PANEL_BYTES = 512;
+/** Bytes of one row of a panel. */
+export const ROW_BYTES = 32;
+
+/** Bytes that keep words written by different threads on different cache lines. */
+export const LINE = 64;
+
+/** Control block: byte offsets. Words 0…64 are the barrier. */
+export const ARRIVED = 0;
+export const GENERATION = 64;
+export const SLEEPERS = 68;
+/** Nonzero: stop after this minibatch. Written by the caller. */
+export const ABORT = 128;
+/** Why the threads stopped: 0 while running, else STOP_…. */
+export const STOP = 192;
+/** f32 learning rate, momentum. */
+export const RATE = 196;
+export const MOMENTUM = 200;
+/** First example of this minibatch, examples in it, examples in the epoch, examples per minibatch. */
+export const FIRST = 204;
+export const ROWS = 208;
+export const COUNT = 212;
+export const BATCH = 216;
+/** Rows a thread claims at a time in a row phase; a multiple of 4. */
+export const TASK_ROWS = 220;
+/** Loads of the generation word before a waiting thread sleeps. */
+export const SPINS = 224;
+/** Arena offsets of images and labels (uint8), and of the order (uint32; 0 = in order). */
+export const IMAGES = 228;
+export const LABELS = 232;
+export const ORDER = 236;
+/** f64 sum of example losses, i32 wrong predictions, i32 examples done. */
+export const LOSS_SUM = 240;
+export const ERRORS = 248;
+export const EXAMPLES = 252;
+/** First task counter; one line per phase and thread. */
+export const COUNTERS = 256;
+
+export const STOP_FINISHED = 1;
+export const STOP_ABORTED = 2;
+export const STOP_NONFINITE = 3;
+
+/** A row phase runs all its ops on a few rows at a time; a tile phase runs tasks of its ops in any order. */
+export const AXIS_ROWS = 0;
+export const AXIS_TILES = 1;
+
+/** What the last thread to finish a phase does, added up. */
+export const SERIAL_LOSS = 1;
+export const SERIAL_GUARD = 2;
+export const SERIAL_ADVANCE = 4;
+
+/** Kernel of an op. */
+export const KERNEL_GATHER = 1;
+export const KERNEL_DENSE = 2;
+export const KERNEL_ACTIVATE = 3;
+export const KERNEL_SOFTMAX = 4;
+export const KERNEL_DENSE_INPUT = 5;
+export const KERNEL_ACTIVATE_INPUT = 6;
+export const KERNEL_DENSE_UPDATE = 7;
+
+export const ACTIVATION_NONE = 0;
+export const ACTIVATION_TANH = 1;
+export const ACTIVATION_RELU = 2;

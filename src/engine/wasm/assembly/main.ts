@@ -1,0 +1,77 @@
+import { activateInputRows, activateRows } from "./activation";
+import { denseInputRows, denseRows, denseUpdateTask } from "./dense";
+import { gatherRows } from "./gather";
+import {
+  AXIS_ROWS, COUNTERS, KERNEL_ACTIVATE, KERNEL_ACTIVATE_INPUT, KERNEL_DENSE, KERNEL_DENSE_INPUT,
+  KERNEL_DENSE_UPDATE, KERNEL_GATHER, KERNEL_SOFTMAX, LINE, ROWS, STOP, TASK_ROWS,
+} from "./layout";
+import { softmaxRows } from "./softmax";
+import { arrive, claim } from "./threads";
+
+export { expEach, log, tanhEach } from "./elementary";
+
+/**
+ * Runs a program once (one minibatch) as thread `thread` of `threads`; all of them call this together.
+ * A program is int32 words: phase count; then per phase its bytes, axis, serial part, two offsets for it, tasks and
+ * op count; then per op its bytes, kernel, tasks and arguments (program.ts writes them).
+ * @returns 0 to go on, else the STOP_… reason; the same to all threads.
+ */
+export function step(program: usize, control: usize, thread: i32, threads: i32, scratch: usize): i32 {
+  const phases = load<i32>(program);
+  let phase = program + 4;
+  for (let p = 0; p < phases; p++) {
+    const counters = control + COUNTERS + <usize>(p * threads * LINE);
+    if (load<i32>(phase, 4) == AXIS_ROWS) rowPhase(phase, counters, control, thread, threads);
+    else tilePhase(phase, counters, control, thread, threads, scratch);
+    arrive(control, counters, threads, phase);
+    const stop = load<i32>(control, STOP);
+    if (stop) return stop;
+    phase += load<u32>(phase);
+  }
+  return 0;
+}
+
+/** All ops on a few rows at a time: those rows stay in the cache from op to op, with no barrier between. */
+function rowPhase(phase: usize, counters: usize, control: usize, thread: i32, threads: i32): void {
+  const ops = load<i32>(phase, 24);
+  const rows = load<i32>(control, ROWS);
+  const taskRows = load<i32>(control, TASK_ROWS);
+  const tasks = (rows + taskRows - 1) / taskRows;
+  for (;;) {
+    const task = claim(counters, tasks, thread, threads);
+    if (task < 0) return;
+    const begin: usize = task * taskRows;
+    const end: usize = min((rows + 3) & ~3, (task + 1) * taskRows);
+    let op = phase + 28;
+    for (let i = 0; i < ops; i++) {
+      const kernel = load<i32>(op, 4);
+      const args = op + 12;
+      if (kernel == KERNEL_DENSE) denseRows(args, begin, end);
+      else if (kernel == KERNEL_DENSE_INPUT) denseInputRows(args, begin, end);
+      else if (kernel == KERNEL_GATHER) gatherRows(args, begin, end, control);
+      else if (kernel == KERNEL_SOFTMAX) softmaxRows(args, begin, end, control);
+      else if (kernel == KERNEL_ACTIVATE) activateRows(args, begin, end);
+      else if (kernel == KERNEL_ACTIVATE_INPUT) activateInputRows(args, begin, end);
+      else unreachable();
+      op += load<u32>(op);
+    }
+  }
+}
+
+/** Tasks of all ops in one pool; they must not depend on each other. */
+function tilePhase(
+  phase: usize, counters: usize, control: usize, thread: i32, threads: i32, scratch: usize,
+): void {
+  const tasks = load<i32>(phase, 20);
+  for (;;) {
+    let task = claim(counters, tasks, thread, threads);
+    if (task < 0) return;
+    let op = phase + 28;
+    while (task >= load<i32>(op, 8)) {
+      task -= load<i32>(op, 8);
+      op += load<u32>(op);
+    }
+    if (load<i32>(op, 4) == KERNEL_DENSE_UPDATE) denseUpdateTask(op + 12, task, control, scratch);
+    else unreachable();
+  }
+}

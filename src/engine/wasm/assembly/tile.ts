@@ -1,0 +1,97 @@
+import { BLOCK_ROWS, PANEL_BYTES, ROW_BYTES } from "./layout";
+
+/**
+ * The two register tiles, 4 × 8 results in eight vectors. Their loops do one term per turn on purpose: V8 unrolls
+ * them itself and keeps everything in registers, while a body written out for several terms is reordered by the
+ * optimisers until the accumulators spill (measured: 44 against 29 GF/s).
+ */
+
+/** Address of `row` (a multiple of 4) in panel 0 of a blocked matrix with `panels` panels. */
+// @ts-ignore: decorator
+@inline
+export function rowAt(base: usize, panels: usize, row: usize): usize {
+  return base + row / BLOCK_ROWS * panels * PANEL_BYTES + row % BLOCK_ROWS * ROW_BYTES;
+}
+
+/**
+ * out[4][8] = Σₖ a[4][k] · b[k][8], k over 8·`panels` in order. `a` is four rows of a blocked matrix, `b` one
+ * weight panel; `out` 128 bytes.
+ */
+export function multiply(a: usize, b: usize, panels: usize, out: usize): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  for (let p: usize = 0; p < panels; p++) {
+    const end = b + PANEL_BYTES / 2;
+    do {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let s = v128.load32_splat(a);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0));
+      c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 32);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0));
+      c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 64);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0));
+      c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 96);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0));
+      c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      a += 4;
+      b += ROW_BYTES;
+    } while (b < end);
+    a += PANEL_BYTES - ROW_BYTES;
+  }
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  v128.store(out, c10, 32);
+  v128.store(out, c11, 48);
+  v128.store(out, c20, 64);
+  v128.store(out, c21, 80);
+  v128.store(out, c30, 96);
+  v128.store(out, c31, 112);
+}
+
+/**
+ * out[4][8] = Σᵣ x[r][4]ᵀ · y[r][8], r over `rows` in order. `x` is four columns and `y` one panel of blocked
+ * matrices, `xBlock` and `yBlock` the bytes from block to block.
+ */
+export function multiplyRows(
+  x: usize, xBlock: usize, y: usize, yBlock: usize, rows: usize, out: usize,
+): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  for (let done: usize = 0; done < rows; done += BLOCK_ROWS) {
+    let a = x;
+    let b = y;
+    const end = b + min<usize>(rows - done, BLOCK_ROWS) * ROW_BYTES;
+    do {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let s = v128.load32_splat(a);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0));
+      c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 4);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0));
+      c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 8);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0));
+      c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 12);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0));
+      c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      a += ROW_BYTES;
+      b += ROW_BYTES;
+    } while (b < end);
+    x += xBlock;
+    y += yBlock;
+  }
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  v128.store(out, c10, 32);
+  v128.store(out, c11, 48);
+  v128.store(out, c20, 64);
+  v128.store(out, c21, 80);
+  v128.store(out, c30, 96);
+  v128.store(out, c31, 112);
+}

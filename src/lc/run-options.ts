@@ -1,0 +1,102 @@
+import type { Dataset } from "../data/dataset.ts";
+import type { Engine } from "../engine/engine.ts";
+import { LCError } from "../errors.ts";
+import type { Schedule, Sgd } from "./schedules.ts";
+import type { LCState, PlanSpec } from "./state.ts";
+
+/** What a run needs besides the plan. */
+export interface RunOptions {
+  readonly data: Dataset;
+  readonly lStep: Sgd;
+  /** μ of each LC step, e.g. `geometric({ from: 1e-3, factor: 1.4, steps: 30 })`. */
+  readonly mu: Schedule;
+  /** Seed of the data order; default 0. */
+  readonly seed?: number;
+  /** Continues a stopped run to the same bytes as if it had not been stopped. */
+  readonly from?: LCState;
+  /** Starts from the learned weights w of another run (e.g. of a neighbouring level) instead of the reference. */
+  readonly warmStart?: LCState;
+  /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this after a step; default 0 (never). */
+  readonly tolerance?: number;
+  /** After each step, evaluate Δ(Θ) on "both" splits (default), on "test" only, or on "none". */
+  readonly evaluate?: "both" | "test" | "none";
+  /** Default: the WASM engine on all cores. */
+  readonly engine?: Engine;
+  /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Everything about a run that can be checked before it starts.
+ * @throws RangeError for options out of range; LCError LC_STATE if `from` belongs to another plan.
+ */
+export function checkRun(plan: PlanSpec, options: RunOptions): void {
+  const { data, lStep, mu, from, warmStart, seed = 0, tolerance = 0 } = options;
+  checkBatch(lStep, data);
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new RangeError(`steps: seed must be a whole number from 0, got ${seed}.`);
+  }
+  if (!(tolerance >= 0)) {
+    throw new RangeError(`steps: tolerance must be a number from 0, got ${tolerance}.`);
+  }
+  if (mu.length === 0) {
+    throw new RangeError(
+      "steps: mu has no values. Write mu: geometric({ from: 1e-3, factor: 1.4, steps: 30 }).",
+    );
+  }
+  for (const [k, value] of mu.entries()) {
+    const before = mu[k - 1] ?? 0;
+    if (!(value > 0 && value < Number.POSITIVE_INFINITY && value >= before)) {
+      throw new RangeError(
+        `steps: mu must be above 0 and not fall, got ${value} at step ${k + 1}${k > 0 ? ` after ${before}` : ""}.`,
+      );
+    }
+  }
+  if (from && warmStart) {
+    throw new RangeError(
+      "steps: give from or warmStart, not both. from continues a run, warmStart begins one.",
+    );
+  }
+  for (const [name, state] of Object.entries({ from, warmStart })) {
+    const differs = state && difference(state.plan, plan, name === "from");
+    if (differs) {
+      throw new LCError(
+        "LC_STATE",
+        `${name} is the state of another plan: ${differs}. Use the plan it was made with.`,
+      );
+    }
+  }
+  if (from && from.stepsDone > mu.length) {
+    throw new RangeError(
+      `steps: from has done ${from.stepsDone} steps, but mu has only ${mu.length}.`,
+    );
+  }
+  if (from && options.seed !== undefined && options.seed !== from.seed) {
+    throw new RangeError(
+      `steps: from was run with seed ${from.seed}, got seed ${options.seed}. Leave seed out.`,
+    );
+  }
+}
+
+/** @throws RangeError if a minibatch is larger than the training set. */
+export function checkBatch({ batch }: Sgd, { train, name }: Dataset): void {
+  if (batch > train.count) {
+    throw new RangeError(
+      `sgd: batch must be from 1 to the ${train.count} training examples of ${name}, got ${batch}.`,
+    );
+  }
+}
+
+/** The first thing two plans differ in, in words. A warm start needs the same network only. */
+function difference(a: PlanSpec, b: PlanSpec, tasks: boolean): string | undefined {
+  if (a.network !== b.network) return `network ${a.network}, not ${b.network}`;
+  const parameters = [a, b].map((p) =>
+    p.parameters.map(([key, r, c]) => `${key} ${r} × ${c}`).join(", "),
+  );
+  if (parameters[0] !== parameters[1]) return `parameters ${parameters[0]}, not ${parameters[1]}`;
+  if (!tasks) return undefined;
+  const [one, two] = [a, b].map((p) => p.tasks.map((task) => JSON.stringify(task)));
+  const at = one?.findIndex((task, i) => task !== two?.[i]) ?? -1;
+  if (at >= 0) return `task ${at + 1} is ${one?.[at]}, not ${two?.[at] ?? "there"}`;
+  return one?.length === two?.length ? undefined : `${one?.length} tasks, not ${two?.length}`;
+}
