@@ -5,12 +5,12 @@ import { prune } from "./prune.ts";
 import { quantize } from "./quantize.ts";
 
 // Specs are written by the factories themselves, which check them again.
-const factories: Record<string, (spec: never) => Compression<never>> = {
+const factories: Record<string, (spec: never) => unknown> = {
   quantize,
   prune,
   lowRank,
   sum: ({ parts, ...options }: SumOptions & { parts: CompressionSpec[] }) =>
-    sum(parts.map(fromSpec), options) as Compression<never>,
+    sum(parts.map(fromSpec), options),
 };
 
 /** Rebuilds a built-in compression from its recorded spec, e.g. in a worker thread. */

@@ -67,9 +67,10 @@ export class LcRun {
     const { data, engine = wasmEngine(), lStep, mu, tolerance = 0, from } = this.#options;
     this.#started = performance.now();
     const { signal, release } = stopSignal(this.#options.signal);
-    let session: EngineSession | undefined;
+    let opened: EngineSession | undefined;
     try {
-      session = await engine.open(this.#model.network, data, { batch: lStep.batch });
+      const session = await engine.open(this.#model.network, data, { batch: lStep.batch });
+      opened = session;
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
       let state = from ?? (await this.#directCompression());
       this.state = state;
@@ -88,7 +89,7 @@ export class LcRun {
       return this.#solution(signal.aborted ? "stopped" : "finished", this.state);
     } finally {
       release();
-      await Promise.all([session?.close(), this.#cStepper.close()]);
+      await Promise.all([opened?.close(), this.#cStepper.close()]);
     }
   }
 

@@ -46,9 +46,10 @@ export async function* train<Names extends string>(
   const started = performance.now();
   const { signal, release } = stopSignal(options.signal);
   const history: Progress[] = [];
-  let session: EngineSession | undefined;
+  let opened: EngineSession | undefined;
   try {
-    session = await engine.open(model.network, data, { batch: lStep.batch });
+    const session = await engine.open(model.network, data, { batch: lStep.batch });
+    opened = session;
     session.write(model.weights);
     let rate = lStep.rate;
     for (let epoch = 1; epoch <= lStep.epochs && !signal.aborted; epoch++) {
@@ -98,7 +99,7 @@ export async function* train<Names extends string>(
     return Object.freeze(trained);
   } finally {
     release();
-    await session?.close();
+    await opened?.close();
   }
 }
 
