@@ -1,6 +1,7 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { CStepContext, CStepResult } from "../compression/contract.ts";
 import type { Matrix } from "../math/matrix.ts";
+import { startThread } from "../thread.ts";
 import type { Task } from "./task.ts";
 
 /** Solves C steps away from the caller's thread. */
@@ -28,8 +29,7 @@ export function cStepper(): CStepper {
   let worker: Worker | undefined;
   let pending: Pending | undefined;
   const start = (): Worker => {
-    const file = import.meta.url.endsWith(".ts") ? "./c-step-worker.ts" : "./c-step-worker.js";
-    const started = new Worker(new URL(file, import.meta.url));
+    const started = startThread("c-step-worker", import.meta.url, { name: "lclab C step" });
     started.on("message", (message: { result: CStepResult<unknown> } | { error: unknown }) => {
       if ("error" in message) pending?.reject(message.error);
       else pending?.resolve(message.result);

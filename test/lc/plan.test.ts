@@ -59,7 +59,10 @@ describe("compress", () => {
       message:
         "compress: lowRank(r = 2) acts on a matrix, not jointly on 300 × 784, 100 × 300. Write .each(names, …) for one θ per layer.",
     });
-    assert.throws(() => compress(net).each([], oneBit), /no layers given|compresses nothing/);
+    assert.throws(
+      () => compress(net).joint([], oneBit),
+      /no layers given for quantize\(K = 2\). The layers are fc1, fc2, out/,
+    );
   });
 
   it("refuses to run with nothing to do, or options out of range, before anything starts", () => {

@@ -1,0 +1,17 @@
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { Worker, type WorkerOptions } from "node:worker_threads";
+
+/** Starts the worker thread in file `name` (no ending) beside `base`, from the build or from the TypeScript sources. */
+export function startThread(name: string, base: string, options: WorkerOptions): Worker {
+  if (!base.endsWith(".ts")) {
+    return new Worker(new URL(`./${name}.js`, base), { ...options, execArgv: [] });
+  }
+  // From sources: threads do not inherit the TypeScript loader of the process, so this one registers its own.
+  // (Its CommonJS entry, which resolve() finds, looks for its hooks in the wrong folder.)
+  const entry = createRequire(base).resolve("tsx/esm/api").replace(/\.cjs$/, ".mjs");
+  const loader = pathToFileURL(entry).href;
+  const file = new URL(`./${name}.ts`, base).href;
+  const load = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(file)}); })`;
+  return new Worker(load, { ...options, eval: true, execArgv: [] });
+}
