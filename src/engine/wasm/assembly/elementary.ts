@@ -3,11 +3,11 @@
  * where they are defined and checked against float64 by test/engine/elementary.test.ts.
  */
 
-/** Smaller magnitudes become 0, which keeps denormals (slow, no flush-to-zero in WASM) out of the training state. */
+/** Magnitudes below 1e-30 become 0, NaN stays; this keeps denormals (slow, no flush-to-zero in WASM) out of the training state. */
 // @ts-ignore: decorator
 @inline
 export function flush(x: v128): v128 {
-  return v128.and(x, f32x4.gt(f32x4.abs(x), f32x4.splat(1e-30)));
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), f32x4.splat(1e-30)));
 }
 
 /** n = x / ln 2 rounded to even, as a float. */
@@ -41,14 +41,14 @@ function reduced(x: v128, n: v128): v128 {
   return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), q));
 }
 
-/** eˣ for x ≤ 0, relative error below 1.2e-7 (2 units in the last place); 0 below x = −64. */
+/** eˣ for x ≤ 0, relative error below 1.2e-7 (2 units in the last place); 0 below x = −64, NaN of NaN. */
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
   const n = exponent(f32x4.max(x, f32x4.splat(-64)));
   const scale = power(n);
   const y = f32x4.add(scale, f32x4.mul(scale, reduced(x, n)));
-  return v128.and(y, f32x4.ge(x, f32x4.splat(-64)));
+  return v128.andnot(y, f32x4.lt(x, f32x4.splat(-64)));
 }
 
 /** tanh x = e / (e + 2) with e = e^{2|x|} − 1; relative error below 3e-7 (3 units in the last place). */

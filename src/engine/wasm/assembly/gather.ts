@@ -22,7 +22,7 @@ export function gatherRows(op: usize, begin: usize, end: usize, control: usize):
       continue;
     }
     const at = first + row;
-    const example: usize = order ? load<u32>(order + at * 4) : at;
+    const example: usize = order ? <usize>load<u32>(order + at * 4) : at;
     const from = images + example * inputs;
     for (let p: usize = 0; p < whole; p++, to += PANEL_BYTES) {
       const bytes = v128.load8x8_u(from + p * 8);

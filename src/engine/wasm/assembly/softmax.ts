@@ -28,7 +28,7 @@ export function softmaxRows(op: usize, begin: usize, end: usize, control: usize)
       }
       continue;
     }
-    const example: usize = order ? load<u32>(order + (first + row) * 4) : first + row;
+    const example: usize = order ? <usize>load<u32>(order + (first + row) * 4) : first + row;
     const label: usize = load<u8>(labels + example);
     let best: usize = 0;
     let most = load<f32>(z + at);

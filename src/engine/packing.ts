@@ -1,0 +1,59 @@
+import { BLOCK_ROWS, PANEL } from "./wasm/assembly/layout.ts";
+
+/** Panels of 8 that hold `n` columns. */
+export function panels(n: number): number {
+  return Math.ceil(n / PANEL);
+}
+
+/** Bytes of a blocked matrix (see assembly/layout.ts). */
+export function blockedBytes(rows: number, columns: number): number {
+  return Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS * panels(columns) * PANEL * 4;
+}
+
+/** Bytes of a paneled weight matrix, and of its transpose. */
+export function paneledBytes(outputs: number, inputs: number): number {
+  return panels(outputs) * panels(inputs) * PANEL * PANEL * 4;
+}
+
+/**
+ * Copies a row-major matrix (outputs × inputs) into panels [⌈out/8⌉][8⌈in/8⌉][8]. Padding is left alone: it is zero
+ * from the start and every kernel keeps it zero.
+ */
+export function pack(
+  matrix: Float32Array,
+  outputs: number,
+  inputs: number,
+  to: Float32Array,
+): void {
+  const stride = panels(inputs) * PANEL * PANEL;
+  for (let o = 0, i = 0; o < outputs; o++) {
+    let at = (o >> 3) * stride + (o & 7);
+    for (let end = i + inputs; i < end; i++, at += PANEL) to[at] = matrix[i] as number;
+  }
+}
+
+/** Copies Wᵀ into panels, W being row-major (outputs × inputs): the operand of input gradients. */
+export function packTransposed(
+  matrix: Float32Array,
+  outputs: number,
+  inputs: number,
+  to: Float32Array,
+): void {
+  const stride = panels(outputs) * PANEL * PANEL;
+  for (let o = 0, i = 0; o < outputs; o++) {
+    for (let k = 0; k < inputs; k++, i++) {
+      to[(k >> 3) * stride + o * PANEL + (k & 7)] = matrix[i] as number;
+    }
+  }
+}
+
+/** The inverse of `pack`. */
+export function unpack(from: Float32Array, outputs: number, inputs: number): Float32Array {
+  const matrix = new Float32Array(outputs * inputs);
+  const stride = panels(inputs) * PANEL * PANEL;
+  for (let o = 0, i = 0; o < outputs; o++) {
+    let at = (o >> 3) * stride + (o & 7);
+    for (let end = i + inputs; i < end; i++, at += PANEL) matrix[i] = from[at] as number;
+  }
+  return matrix;
+}

@@ -1,0 +1,103 @@
+import type { Dataset, Split } from "../../data/dataset.ts";
+import type { Network, Weights } from "../../net/network.ts";
+import type { EpochOptions } from "../engine.ts";
+import { size } from "../stages.ts";
+
+/** @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated. */
+export function checkData(network: Network, data: Dataset, batch: number): void {
+  const inputs = size(network.input);
+  const classes = size(network.layers.at(-1)?.outputShape ?? []);
+  if (size(data.shape) !== inputs) {
+    throw new RangeError(
+      `wasm engine: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}.`,
+    );
+  }
+  if (data.mean.length !== inputs) {
+    throw new RangeError(
+      `wasm engine: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
+    );
+  }
+  checkSplit(data.train, "train", data.name, inputs, classes);
+  checkSplit(data.test, "test", data.name, inputs, classes);
+  if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
+    throw new RangeError(
+      `wasm engine: batch must be from 1 to the ${data.train.count} training examples of ${data.name}, got ${batch}.`,
+    );
+  }
+}
+
+function checkSplit(
+  { images, labels, count }: Split,
+  split: string,
+  name: string,
+  inputs: number,
+  classes: number,
+): void {
+  if (images.length !== count * inputs || labels.length !== count) {
+    throw new RangeError(
+      `wasm engine: ${name} ${split} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
+    );
+  }
+  const bad = labels.findIndex((label) => label >= classes);
+  if (bad < 0) return;
+  throw new RangeError(
+    `wasm engine: labels must be from 0 to ${classes - 1}, the network's outputs; label ${bad} of ${name} ${split} is ${labels[bad]}.`,
+  );
+}
+
+/** @throws RangeError if the epoch's options are out of range or `order` is not a permutation. */
+export function checkEpoch(options: EpochOptions, count: number, batches: number): void {
+  const { order, from, rate, momentum, mu } = options;
+  if (order.length !== count) {
+    throw new RangeError(`train: order must have ${count} entries, got ${order.length}.`);
+  }
+  const seen = new Uint8Array(count);
+  for (const example of order) {
+    if (example >= count || seen[example]) {
+      throw new RangeError(
+        `train: order must be a permutation of 0…${count - 1}; ${example} is ${example >= count ? "out of range" : "there twice"}.`,
+      );
+    }
+    seen[example] = 1;
+  }
+  if (!Number.isInteger(from) || from < 0 || from > batches) {
+    throw new RangeError(`train: from must be a minibatch from 0 to ${batches}, got ${from}.`);
+  }
+  if (!(rate >= 0 && rate < Infinity)) {
+    throw new RangeError(`train: rate must be a number ≥ 0, got ${rate}.`);
+  }
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new RangeError(`train: momentum must be from 0 to 1, got ${momentum}.`);
+  }
+  if (!(mu >= 0 && mu < Infinity)) {
+    throw new RangeError(`train: mu must be a number ≥ 0, got ${mu}.`);
+  }
+}
+
+/** @throws RangeError if a parameter is missing (unless `partial`), unknown, or has another length. */
+export function checkWeights(
+  who: string,
+  network: Network,
+  weights: Weights,
+  partial = false,
+): void {
+  for (const key of Object.keys(weights)) {
+    if (network.parameters.some((parameter) => parameter.key === key)) continue;
+    const keys = network.parameters.map((parameter) => parameter.key);
+    throw new RangeError(`${who}: there is no parameter "${key}". They are ${keys.join(", ")}.`);
+  }
+  for (const { key, rows, cols } of network.parameters) {
+    const values = weights[key];
+    if (!values && partial) continue;
+    if (!values) throw new RangeError(`${who}: parameter "${key}" (${rows} × ${cols}) is missing.`);
+    if (values.length !== rows * cols) {
+      throw new RangeError(
+        `${who}: "${key}" must have ${rows} × ${cols} = ${rows * cols} values, got ${values.length}.`,
+      );
+    }
+  }
+}
+
+function shape(values: readonly number[]): string {
+  return `[${values.join(", ")}]`;
+}

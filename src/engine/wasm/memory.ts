@@ -1,0 +1,62 @@
+import type { Dataset } from "../../data/dataset.ts";
+import { LCError } from "../../errors.ts";
+import { type Plan, SCRATCH, type SplitName } from "./plan.ts";
+import { type WasmMemory, webAssembly } from "./webassembly.ts";
+
+/** The most memory a WASM module can address: 2³² bytes. */
+const MAX_BYTES = 2 ** 32;
+const PAGE = 65536;
+
+/** A session's shared memory through the host's views. */
+export interface Memory {
+  readonly wasm: WasmMemory;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
+}
+
+/**
+ * Allocates the memory of `plan`, once and for good, and puts programs and data into it.
+ * @throws LCError LC_MEMORY if it does not fit.
+ */
+export function allocate(plan: Plan, data: Dataset, what: string): Memory {
+  const wasm = reserve(plan.bytes, what);
+  const memory: Memory = {
+    wasm,
+    bytes: new Uint8Array(wasm.buffer),
+    words: new Int32Array(wasm.buffer),
+    floats: new Float32Array(wasm.buffer),
+  };
+  for (const { offset, words } of plan.programs.values()) memory.words.set(words, offset / 4);
+  memory.floats.set(data.mean, plan.compiled.mean / 4);
+  for (const name of ["train", "test"] satisfies SplitName[]) {
+    memory.bytes.set(data[name].images, plan.splits[name].images);
+    memory.bytes.set(data[name].labels, plan.splits[name].labels);
+  }
+  return memory;
+}
+
+function reserve(bytes: number, what: string): WasmMemory {
+  const gib = (bytes / 2 ** 30).toFixed(1);
+  if (bytes > MAX_BYTES) {
+    throw new LCError(
+      "LC_MEMORY",
+      `wasm engine: ${what} needs ${gib} GiB, more than the 4 GiB a WASM memory can have. Use fewer examples or a smaller batch.`,
+    );
+  }
+  const pages = Math.ceil(bytes / PAGE);
+  try {
+    return new webAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (cause) {
+    throw new LCError(
+      "LC_MEMORY",
+      `wasm engine: no room for the ${gib} GiB that ${what} needs. Close other sessions, or use fewer examples or a smaller batch.`,
+      { cause },
+    );
+  }
+}
+
+/** Offset of one thread's scratch. */
+export function scratchOf(plan: Plan, thread: number): number {
+  return plan.scratch + thread * SCRATCH;
+}

@@ -1,0 +1,63 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { Network } from "../../net/network.ts";
+import { Arena, type Region } from "../arena.ts";
+import { type Compiled, compile } from "../compile.ts";
+import { encode, type Program } from "../program.ts";
+import { size } from "../stages.ts";
+import { COUNTERS, LINE } from "./assembly/layout.ts";
+
+export type SplitName = "train" | "test";
+
+/** Offsets of everything in a session's memory, in bytes. Pure data. */
+export interface Plan {
+  readonly compiled: Compiled;
+  readonly programs: ReadonlyMap<Program, { readonly offset: number; readonly words: Int32Array }>;
+  readonly control: number;
+  /** First thread's scratch; one `SCRATCH` per thread. */
+  readonly scratch: number;
+  /** uint32 order of the training examples. */
+  readonly order: number;
+  readonly splits: Readonly<
+    Record<SplitName, { readonly images: number; readonly labels: number }>
+  >;
+  readonly regions: readonly Region[];
+  /** Size of the memory, without its last page's rest. */
+  readonly bytes: number;
+}
+
+/** Bytes of one thread's scratch: a gradient tile, and a line between threads. */
+export const SCRATCH = 256;
+
+/**
+ * Lays out the memory of a session. Nothing moves later, so offsets are constants of the programs.
+ * @throws RangeError for layers this engine cannot train.
+ */
+export function plan(network: Network, data: Dataset, batch: number, threads: number): Plan {
+  const arena = new Arena();
+  const most = Math.max(data.train.count, data.test.count, 1);
+  const compiled = compile(network, arena, { batch, evaluation: most });
+  const { train, evaluate, evaluateOther } = compiled;
+  const programs = [train, evaluate, evaluateOther].map((program) => {
+    const words = encode(program);
+    return [
+      program,
+      { words, offset: arena.take(`program ${program.name}`, words.byteLength) },
+    ] as const;
+  });
+  const counters = threads * LINE * Math.max(...programs.map(([{ phases }]) => phases.length));
+  const inputs = size(network.input);
+  const takeSplit = (name: SplitName) => ({
+    images: arena.take(`${name} images`, data[name].count * inputs),
+    labels: arena.take(`${name} labels`, data[name].count),
+  });
+  return {
+    compiled,
+    programs: new Map(programs),
+    control: arena.take("control", COUNTERS + counters),
+    scratch: arena.take("scratch", threads * SCRATCH),
+    order: arena.take("order", data.train.count * 4),
+    splits: { train: takeSplit("train"), test: takeSplit("test") },
+    regions: arena.regions,
+    bytes: arena.bytes,
+  };
+}

@@ -1,0 +1,251 @@
+import type { Dataset } from "../../data/dataset.ts";
+import { LCError } from "../../errors.ts";
+import type { Network, Weights } from "../../net/network.ts";
+import type { EngineSession, EpochOptions, EpochResult, Evaluation } from "../engine.ts";
+import type { Program } from "../program.ts";
+import { load, type Slot, store } from "../slots.ts";
+import * as layout from "./assembly/layout.ts";
+import { checkData, checkEpoch, checkWeights } from "./checks.ts";
+import { allocate, type Memory, scratchOf } from "./memory.ts";
+import { kernelModule } from "./module.ts";
+import { type Plan, plan, type SplitName } from "./plan.ts";
+import { Pool, type Progress } from "./pool.ts";
+
+/** Rows a thread takes through a row phase at a time: enough to reuse each weight panel from the cache. */
+const TASK_ROWS = 32;
+
+/** One pass over a split. */
+interface Pass {
+  readonly program: Program;
+  readonly split: SplitName;
+  readonly batch: number;
+  /** First example. */
+  readonly first: number;
+  /** Offset of the order, 0 for none. */
+  readonly order: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress?: Progress | undefined;
+}
+
+/**
+ * Opens a session: checks, memory, threads.
+ * @throws RangeError, LCError LC_MEMORY or LC_ENGINE, before any thread runs.
+ */
+export async function openSession(
+  network: Network,
+  data: Dataset,
+  options: { readonly batch: number; readonly threads: number; readonly spins: number },
+): Promise<EngineSession> {
+  const { batch, threads, spins } = options;
+  const planned = plan(network, data, batch, threads);
+  checkData(network, data, batch);
+  const module = await kernelModule();
+  const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
+  const { control } = planned;
+  memory.words[(control + layout.SPINS) / 4] = spins;
+  memory.words[(control + layout.TASK_ROWS) / 4] = TASK_ROWS;
+  const pool = await Pool.start(threads, (thread) => {
+    const scratch = scratchOf(planned, thread);
+    return { module, memory: memory.wasm, control, scratch, thread, threads };
+  });
+  return new Session(network, data, batch, planned, memory, pool);
+}
+
+class Session implements EngineSession {
+  readonly #network: Network;
+  readonly #counts: Readonly<Record<SplitName, number>>;
+  readonly #batch: number;
+  readonly #plan: Plan;
+  readonly #pool: Pool;
+  /** Undefined once closed, so the memory can be freed. */
+  #memory: Memory | undefined;
+  /** Commands run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #running = 0;
+  readonly #targets = new Set<string>();
+
+  constructor(
+    network: Network,
+    data: Dataset,
+    batch: number,
+    planned: Plan,
+    memory: Memory,
+    pool: Pool,
+  ) {
+    this.#network = network;
+    this.#counts = { train: data.train.count, test: data.test.count };
+    this.#batch = batch;
+    this.#plan = planned;
+    this.#memory = memory;
+    this.#pool = pool;
+  }
+
+  write(weights: Weights, velocity?: Weights): void {
+    const { floats } = this.#idle("write");
+    checkWeights("write", this.#network, weights);
+    if (velocity) checkWeights("write: velocity", this.#network, velocity);
+    for (const slot of this.#slots) {
+      store(floats, slot, slot.weight, weights[slot.key] as Float32Array);
+      const v = velocity?.[slot.key];
+      if (v) store(floats, slot, slot.momentum, v);
+      else floats.fill(0, slot.momentum / 4, (slot.momentum + slot.bytes) / 4);
+    }
+  }
+
+  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> } {
+    const { floats } = this.#idle("read");
+    const copy = (offset: "weight" | "momentum") =>
+      Object.fromEntries(this.#slots.map((slot) => [slot.key, load(floats, slot, slot[offset])]));
+    return { weights: copy("weight"), velocity: copy("momentum") };
+  }
+
+  setTargets(targets: Weights): void {
+    const { floats } = this.#idle("setTargets");
+    checkWeights("setTargets", this.#network, targets, true);
+    this.#targets.clear();
+    for (const slot of this.#slots) {
+      const target = targets[slot.key];
+      if (!target) continue;
+      this.#targets.add(slot.key);
+      store(floats, slot, slot.target, target);
+    }
+  }
+
+  train(options: EpochOptions): Promise<EpochResult> {
+    return this.#enqueue((memory) => this.#train(memory, options));
+  }
+
+  async #train(memory: Memory, options: EpochOptions): Promise<EpochResult> {
+    const { from, order, mu, signal, onProgress } = options;
+    const batch = this.#batch;
+    const batches = Math.ceil(this.#counts.train / batch);
+    checkEpoch(options, this.#counts.train, batches);
+    if (from === batches || signal?.aborted) {
+      return { next: from, lossSum: 0, examples: 0, finite: true, seconds: 0 };
+    }
+    const { compiled, control, order: orderOffset } = this.#plan;
+    new Uint32Array(memory.wasm.buffer, orderOffset, order.length).set(order);
+    memory.floats[(control + layout.RATE) / 4] = options.rate;
+    memory.floats[(control + layout.MOMENTUM) / 4] = options.momentum;
+    for (const { key, penalty } of this.#slots) {
+      memory.floats[penalty / 4] = this.#targets.has(key) ? mu : 0;
+    }
+    const start = performance.now();
+    const { stop, first, lossSum, examples } = await this.#pass(memory, {
+      ...{ program: compiled.train, split: "train", batch, order: orderOffset },
+      ...{ first: from * batch, signal },
+      onProgress: onProgress && (({ first, loss }) => onProgress({ batches: first / batch, loss })),
+    });
+    return {
+      next: Math.ceil(first / batch),
+      lossSum,
+      examples,
+      finite: stop !== layout.STOP_NONFINITE,
+      seconds: (performance.now() - start) / 1000,
+    };
+  }
+
+  evaluate(split: SplitName, weights?: Weights, signal?: AbortSignal): Promise<Evaluation> {
+    return this.#enqueue((memory) => this.#evaluate(memory, split, weights, signal));
+  }
+
+  async #evaluate(
+    memory: Memory,
+    split: SplitName,
+    weights: Weights | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Evaluation> {
+    const count = this.#counts[split];
+    if (count === undefined) {
+      throw new RangeError(
+        `evaluate: split must be "train" or "test", got ${JSON.stringify(split)}.`,
+      );
+    }
+    if (weights) checkWeights("evaluate", this.#network, weights);
+    signal?.throwIfAborted();
+    if (count === 0) return { loss: 0, errors: 0, count };
+    for (const slot of weights ? this.#slots : []) {
+      store(memory.floats, slot, slot.other, weights?.[slot.key] as Float32Array);
+    }
+    const { compiled } = this.#plan;
+    const { stop, lossSum, errors } = await this.#pass(memory, {
+      program: weights ? compiled.evaluateOther : compiled.evaluate,
+      ...{ split, batch: compiled.evaluationBatch, first: 0, order: 0, signal },
+    });
+    if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();
+    return { loss: lossSum / count, errors, count };
+  }
+
+  async close(): Promise<void> {
+    this.#memory = undefined;
+    await this.#pool.close();
+  }
+
+  get #slots(): readonly Slot[] {
+    return this.#plan.compiled.slots;
+  }
+
+  /** Sets the control block, runs the program, reads the sums. */
+  async #pass(memory: Memory, pass: Pass) {
+    const { control, splits, programs } = this.#plan;
+    const { program, split, batch, first, order, signal, onProgress } = pass;
+    const count = this.#counts[split];
+    const set = (offset: number, value: number) => {
+      memory.words[(control + offset) / 4] = value;
+    };
+    const get = (offset: number) => memory.words[(control + offset) / 4] as number;
+    set(layout.STOP, 0);
+    set(layout.FIRST, first);
+    set(layout.ROWS, Math.min(batch, count - first));
+    set(layout.COUNT, count);
+    set(layout.BATCH, batch);
+    set(layout.IMAGES, splits[split].images);
+    set(layout.LABELS, splits[split].labels);
+    set(layout.ORDER, order);
+    set(layout.ERRORS, 0);
+    set(layout.EXAMPLES, 0);
+    const loss = new Float64Array(memory.wasm.buffer, control + layout.LOSS_SUM, 1);
+    loss[0] = 0;
+    const setAbort = (value: number) =>
+      void Atomics.store(memory.words, (control + layout.ABORT) / 4, value);
+    setAbort(0);
+    const abort = () => setAbort(1);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const stop = await this.#pool.run(programs.get(program)?.offset ?? 0, onProgress);
+      return {
+        ...{ stop, first: get(layout.FIRST), lossSum: loss[0] },
+        ...{ errors: get(layout.ERRORS), examples: get(layout.EXAMPLES) },
+      };
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Runs `command` after those before it; a failed one does not stop the next. */
+  async #enqueue<T>(command: (memory: Memory) => Promise<T>): Promise<T> {
+    this.#running++;
+    const turn = this.#last.then(
+      () => command(this.#open()),
+      () => command(this.#open()),
+    );
+    this.#last = turn;
+    try {
+      return await turn;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  #open(): Memory {
+    if (this.#memory) return this.#memory;
+    throw new LCError("LC_ENGINE", "wasm engine: the session is closed. Open a new one.");
+  }
+
+  /** The memory, if no command is using it. */
+  #idle(who: string): Memory {
+    const memory = this.#open();
+    if (this.#running === 0) return memory;
+    throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
+  }
+}
