@@ -13,14 +13,21 @@ export interface Quantized {
 }
 
 /** The size of a codebook: `levels` values, or 2^`bits` values. */
-export type QuantizeOptions =
+export type QuantizeOptions = (
   | { readonly levels: number; readonly bits?: never }
-  | { readonly bits: number; readonly levels?: never };
+  | { readonly bits: number; readonly levels?: never }
+) & {
+  /**
+   * "exact" (default): the global optimum. "lloyd": Lloyd's algorithm from the codebook of the step before, at first from
+   * levels evenly spaced between the smallest and the largest weight; a local optimum, faster for large K.
+   */
+  readonly search?: "exact" | "lloyd";
+};
 
 /**
  * Adaptive-codebook quantization: min ‖w − c_a‖² over codebooks of K values and assignments.
  * Exact (1-D k-means by dynamic programming), O(K N log N); as an inner step of alternation Lloyd's algorithm from the
- * codebook before. A weight halfway between two levels takes the lower one. Levels are stored as float32.
+ * codebook before, never worse than it. A weight halfway between two levels takes the lower one. Levels are stored as float32.
  * Bits: N⌈log₂K⌉ + 32K.
  * @throws RangeError if K is not a whole number from 1 to 65,536.
  * @see Carreira-Perpiñán & Idelbayev, arXiv:1707.04319
@@ -29,16 +36,24 @@ export type QuantizeOptions =
  */
 export function quantize(options: QuantizeOptions): Compression<Quantized> {
   const size = codebookSize(options);
+  const { search = "exact" } = options;
+  if (search !== "exact" && search !== "lloyd") {
+    throw new RangeError(
+      `quantize: search must be "exact" or "lloyd", got ${JSON.stringify(search)}.`,
+    );
+  }
   return defineCompression<Quantized>({
-    name: `quantize(K = ${size})`,
-    exact: true,
+    name: `quantize(K = ${size}${search === "lloyd" ? ", Lloyd" : ""})`,
+    exact: search === "exact",
     elementwise: true,
-    spec: { kind: "quantize", levels: size },
+    spec:
+      search === "exact"
+        ? { kind: "quantize", levels: size }
+        : { kind: "quantize", levels: size, search },
     cStep({ rows, cols, data }, { warm, refine }) {
-      const found =
-        refine && warm && warm.levels.length === size
-          ? lloyd1d(data, warm.levels)
-          : kmeans1d(data, size);
+      const start = warm?.levels.length === size ? warm.levels : undefined;
+      const local = search === "lloyd" || (refine && start);
+      const found = local ? lloyd1d(data, start ?? evenly(data, size)) : kmeans1d(data, size);
       // Two centres may round to one float32; a codebook has no value twice.
       const levels = new Float32Array(new Set(Float32Array.from(found)));
       return { rows, cols, levels, assignments: assign(data, levels) };
@@ -51,6 +66,16 @@ export function quantize(options: QuantizeOptions): Compression<Quantized> {
     bits: ({ levels, assignments }) =>
       assignments.length * (32 - Math.clz32(levels.length - 1)) + 32 * levels.length,
   });
+}
+
+function evenly(data: Float64Array, size: number): Float64Array {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < data.length; i++) {
+    low = Math.min(low, data[i] as number);
+    high = Math.max(high, data[i] as number);
+  }
+  const gap = size > 1 ? (high - low) / (size - 1) : 0;
+  return Float64Array.from({ length: size }, (_, k) => low + k * gap);
 }
 
 function codebookSize({ levels, bits }: QuantizeOptions): number {

@@ -30,6 +30,10 @@ function entry<T>(compression: Compression<T>, rest: Partial<Omit<Entry, "compre
 const quantizers = [1, 2, 3, 5].map((levels) =>
   entry(quantize({ levels }), { feasible: (delta) => distinct(delta) <= levels }),
 );
+const lloyd = entry(quantize({ levels: 3, search: "lloyd" }), {
+  feasible: (delta) => distinct(delta) <= 3,
+  projection: false,
+});
 const pruners = [0, 1, 3].map((count) =>
   entry(prune({ count }), {
     feasible: (delta) => nonzeros(delta) <= count,
@@ -40,6 +44,7 @@ const pruners = [0, 1, 3].map((count) =>
 /** Every compression and a sample of sums; a new one adds its line here. */
 export const compressions: readonly Entry[] = [
   ...quantizers,
+  lloyd,
   ...pruners,
   entry(prune({ keep: 0.3 }), {}),
   entry(lowRank({ rank: 1 }), {}),
