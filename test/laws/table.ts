@@ -18,8 +18,7 @@ export interface Entry {
 }
 
 const distinct = ({ data }: Matrix): number => new Set(data).size;
-const nonzeros = ({ data }: Matrix): number =>
-  data.reduce((n: number, x: number) => n + (x !== 0 ? 1 : 0), 0);
+const nonzeros = ({ data }: Matrix): number => Array.from(data).filter((x) => x !== 0).length;
 const any = (): boolean => true;
 
 function entry<T>(compression: Compression<T>, rest: Partial<Omit<Entry, "compression">>): Entry {
