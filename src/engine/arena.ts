@@ -22,14 +22,14 @@ export class Arena {
     return offset;
   }
 
-  /** From here on, reuses the memory after `offset`, once taken: what came after it is never alive with what follows. */
-  rewind(offset: number): void {
-    this.#next = offset;
-  }
-
-  /** Where the next piece will start. */
-  get next(): number {
-    return this.#next;
+  /** Plans two sets of pieces that are never alive together, in the same memory. */
+  overlay<A, B>(first: () => A, second: () => B): [A, B] {
+    const start = this.#next;
+    const a = first();
+    this.#next = start;
+    const b = second();
+    this.#next = this.#bytes;
+    return [a, b];
   }
 
   /** Size so far. */

@@ -57,10 +57,10 @@ export function compile(
   };
   const evaluationBatch = Math.min(EVALUATION_ROWS, rows.evaluation);
   // Training and evaluation never run at once: their activations share memory.
-  const scratch = arena.next;
-  const train = trainProgram(context, rows.batch);
-  arena.rewind(scratch);
-  const evaluation = forward(context, evaluationBatch, "weight");
+  const [train, evaluation] = arena.overlay(
+    () => trainProgram(context, rows.batch),
+    () => forward(context, evaluationBatch, "weight"),
+  );
   const other = forward(context, evaluationBatch, "other", evaluation);
   const classes = width(chain.at(-1) as Stage);
   return {

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { wasmEngine } from "../../src/engine/wasm/engine.ts";
+import { isLCError } from "../../src/errors.ts";
+import { conv2d, dense, network, relu } from "../../src/net/network.ts";
+import { epoch, formulaData, formulaWeights, kernels, strided, withSession } from "./support.ts";
+
+const net = network({
+  name: "small",
+  input: [12],
+  layers: [dense("fc1", 9), relu(), dense("out", 4)],
+});
+const data = formulaData(20, 12, 4);
+const engine = wasmEngine({ threads: 1 });
+
+describe("wasm engine: what it refuses", () => {
+  before(kernels);
+
+  it("layers, connections and losses it cannot train, by name", async () => {
+    const image = [8, 8, 1];
+    const conv = network({
+      name: "conv",
+      input: image,
+      layers: [conv2d("conv1", 4, { kernel: [3, 3] }), dense("out", 4)],
+    });
+    await assert.rejects(
+      engine.open(conv, data, { batch: 4 }),
+      new RangeError(
+        'wasm engine: layer "conv1" is conv2d, which this engine cannot train yet. It trains dense, tanh, relu, flatten.',
+      ),
+    );
+    const skip = network({
+      name: "skip",
+      input: [12],
+      layers: [dense("fc1", 9), dense("out", 4, { from: "input" })],
+    });
+    await assert.rejects(engine.open(skip, data, { batch: 4 }), /layer "out" reads "input"/);
+    const squared = { ...net, loss: "squaredError" } as const;
+    await assert.rejects(engine.open(squared, data, { batch: 4 }), /loss squaredError/);
+  });
+
+  it("data that do not fit the network", async () => {
+    await assert.rejects(
+      engine.open(net, formulaData(20, 13, 4), { batch: 4 }),
+      /reads \[12\] = 12/,
+    );
+    await assert.rejects(
+      engine.open(net, formulaData(20, 12, 5), { batch: 4 }),
+      /labels must be from 0 to 3/,
+    );
+    const short = { ...data, train: { ...data.train, count: 21 } };
+    await assert.rejects(engine.open(net, short, { batch: 4 }), /21 × 12 pixels/);
+    const mean = { ...data, mean: new Float32Array(3) };
+    await assert.rejects(engine.open(net, mean, { batch: 4 }), /mean of formula data must have 12/);
+    for (const batch of [0, 21, 1.5]) {
+      await assert.rejects(engine.open(net, data, { batch }), /batch must be from 1 to the 20/);
+    }
+  });
+
+  it("a number of threads that is not from 1 to 64", () => {
+    for (const threads of [0, 65, 1.5, Number.NaN]) {
+      assert.throws(() => wasmEngine({ threads }), RangeError);
+    }
+  });
+
+  it("more memory than a WASM module can have, with LC_MEMORY", async () => {
+    const huge = network({
+      name: "huge",
+      input: [12],
+      layers: [dense("fc1", 2 ** 25), dense("out", 4)],
+    });
+    await assert.rejects(engine.open(huge, data, { batch: 1 }), (error) =>
+      isLCError(error, "LC_MEMORY"),
+    );
+  });
+
+  it("weights that are missing, unknown or of another length", async () => {
+    const weights = formulaWeights(net, 0.5);
+    await withSession(net, data, { batch: 4 }, async (session) => {
+      const { "fc1.b": _, ...rest } = weights;
+      assert.throws(() => session.write(rest), /write: parameter "fc1.b" \(9 × 1\) is missing/);
+      assert.throws(
+        () => session.write({ ...weights, "fc2.w": new Float32Array(1) }),
+        /no parameter "fc2.w"/,
+      );
+      assert.throws(
+        () => session.write({ ...weights, "fc1.b": new Float32Array(8) }),
+        /must have 9 × 1 = 9/,
+      );
+      assert.throws(
+        () => session.setTargets({ fc1: new Float32Array(1) }),
+        /setTargets: there is no/,
+      );
+      await assert.rejects(session.evaluate("test", rest), /evaluate: parameter "fc1.b"/);
+    });
+  });
+
+  it("epochs that are out of range", async () => {
+    const order = strided(20, 1);
+    await withSession(net, data, { batch: 4 }, async (session) => {
+      const bad = [
+        [epoch(order.slice(1)), /order must have 20 entries, got 19/],
+        [epoch(order.map((i) => (i === 3 ? 4 : i))), /4 is there twice/],
+        [epoch(order.map((i) => (i === 3 ? 20 : i))), /20 is out of range/],
+        [epoch(order, { from: 6 }), /from must be a minibatch from 0 to 5/],
+        [epoch(order, { rate: -1 }), /rate must be/],
+        [epoch(order, { momentum: 1.1 }), /momentum must be/],
+        [epoch(order, { mu: Number.NaN }), /mu must be/],
+      ] as const;
+      for (const [options, message] of bad) await assert.rejects(session.train(options), message);
+    });
+  });
+
+  it("a loss that is not finite: training stops before that minibatch changes a weight", async () => {
+    const weights = formulaWeights(net, 0.5);
+    await withSession(net, data, { batch: 4 }, async (session) => {
+      for (const key of ["fc1.w", "out.w", "out.b"]) {
+        const broken = { ...weights, [key]: (weights[key] as Float32Array).map(() => Number.NaN) };
+        session.write(broken);
+        const { finite, next, examples } = await session.train(epoch(strided(20, 1)));
+        assert.deepEqual([finite, next, examples], [false, 0, 0]);
+        assert.deepEqual(session.read().weights, broken);
+      }
+      session.write(weights);
+      const result = await session.train(epoch(strided(20, 1), { rate: 1e30 }));
+      assert.deepEqual([result.finite, result.examples], [false, result.next * 4]);
+      assert.ok(result.next > 0 && result.next < 5);
+      session.write(weights);
+      assert.equal((await session.train(epoch(strided(20, 1)))).finite, true);
+    });
+  });
+
+  it("an aborted signal: train does nothing, evaluate rejects with its reason", async () => {
+    await withSession(net, data, { batch: 4 }, async (session) => {
+      const signal = AbortSignal.abort(new Error("enough"));
+      const { next, examples } = await session.train(epoch(strided(20, 1), { signal, from: 2 }));
+      assert.deepEqual([next, examples], [2, 0]);
+      await assert.rejects(session.evaluate("test", undefined, signal), /enough/);
+    });
+  });
+});
