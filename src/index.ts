@@ -13,6 +13,7 @@ export type { Dataset, Split } from "./data/dataset.ts";
 export { digits } from "./data/digits.ts";
 export { readIdx } from "./data/idx.ts";
 export { mnist, mnistOrDigits } from "./data/mnist.ts";
+export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";

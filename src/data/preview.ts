@@ -1,0 +1,58 @@
+import { crc32, deflateSync } from "node:zlib";
+import type { Dataset } from "./dataset.ts";
+
+/**
+ * The first `rows` × `columns` training images as one grey picture that shows itself in a notebook (a PNG).
+ * @throws RangeError if the images are not grey, or rows or columns are not whole numbers from 1.
+ */
+export function preview(
+  data: Dataset,
+  options: { readonly rows?: number; readonly columns?: number } = {},
+): Record<symbol, () => Record<string, string>> {
+  const { rows = 3, columns = 20 } = options;
+  const [height, width, channels] = data.shape;
+  if (channels !== 1) {
+    throw new RangeError(`preview: images must be grey (1 channel), ${data.name} has ${channels}.`);
+  }
+  if (!(Number.isInteger(rows) && Number.isInteger(columns) && rows > 0 && columns > 0)) {
+    throw new RangeError(
+      `preview: rows and columns must be whole numbers from 1, got ${rows} and ${columns}.`,
+    );
+  }
+  const [down, across] = [rows * height, columns * width];
+  // PNG rows start with a filter byte, 0 for none.
+  const raw = Buffer.alloc(down * (across + 1));
+  for (let image = 0; image < Math.min(rows * columns, data.train.count); image++) {
+    const [row, column] = [Math.floor(image / columns), image % columns];
+    for (let y = 0; y < height; y++) {
+      const from = (image * height + y) * width;
+      const to = (row * height + y) * (across + 1) + 1 + column * width;
+      raw.set(data.train.images.subarray(from, from + width), to);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(across, 0);
+  header.writeUInt32BE(down, 4);
+  header.set([8, 0, 0, 0, 0], 8);
+  const chunk = (type: string, content: Uint8Array): Buffer => {
+    const body = Buffer.concat([Buffer.from(type, "latin1"), content]);
+    const frame = Buffer.alloc(8);
+    frame.writeUInt32BE(content.length, 0);
+    frame.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
+  };
+  const signature = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+  const chunks = [
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(raw)),
+    chunk("IEND", Buffer.of()),
+  ];
+  const png = Buffer.concat([signature, ...chunks]).toString("base64");
+  const labels = [...data.train.labels.subarray(0, Math.min(rows * columns, data.train.count))];
+  return {
+    [Symbol.for("Jupyter.display")]: () => ({
+      "image/png": png,
+      "text/plain": `${data.name}, the first ${labels.length} training images: ${labels.join(" ")}`,
+    }),
+  };
+}
