@@ -112,7 +112,7 @@ function alternate(
   const enough = tolerance * squaredNorm(w.data);
   const errors = warm ? [squaredNorm(residual)] : [];
   // Cheap inner steps until they stop helping, then one full step of every part; done when that does not help either.
-  let refine = false;
+  let refine = warm !== undefined;
   for (let sweep = 0; sweep < maxSweeps; sweep++) {
     for (const i of order) {
       const delta = deltas[i] as Float64Array;

@@ -91,7 +91,7 @@ export type Parts<A, B> = A extends SumTheta
 export interface SumOptions {
   /**
    * "alternate": solve for each part in turn, the others fixed, until the error stops falling; from several orders and
-   * starts, best kept. "auto" (default) takes an exact joint solution where there is one, and alternates otherwise.
+   * starts, best kept. "auto" (default) is the best way known here for these parts; for all sums so far it alternates.
    */
   readonly search?: "auto" | "alternate";
   /** Part indices in the order to solve them, e.g. [1, 0]; default: all orders of up to three parts, as written beyond. */

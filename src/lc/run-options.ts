@@ -13,9 +13,9 @@ export interface RunOptions {
   /** Seed of the data order; default 0. */
   readonly seed?: number;
   /** Continues a stopped run to the same bytes as if it had not been stopped. */
-  readonly from?: LCState;
+  readonly from?: LCState | undefined;
   /** Starts from the learned weights w of another run (e.g. of a neighbouring level) instead of the reference. */
-  readonly warmStart?: LCState;
+  readonly warmStart?: LCState | undefined;
   /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this after a step; default 0 (never). */
   readonly tolerance?: number;
   /** After each step, evaluate Δ(Θ) on "both" splits (default), on "test" only, or on "none". */

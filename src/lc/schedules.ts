@@ -83,10 +83,16 @@ export function geometric(options: {
 
 /** Schedules with a name, to spread into the options of `run` or `steps`. */
 export const schedules: {
+  readonly glimpse: { readonly lStep: Sgd; readonly mu: Schedule };
   readonly demo: { readonly lStep: Sgd; readonly mu: Schedule };
   readonly short: { readonly lStep: Sgd; readonly mu: Schedule };
   readonly full: { readonly lStep: Sgd; readonly mu: Schedule };
 } = {
+  /** 6 steps of 2 epochs, for a first look at many combinations. */
+  glimpse: {
+    lStep: sgd({ rate: 0.1, epochs: 2, batch: 128, decay: 0.9 }),
+    mu: geometric({ from: 3e-3, factor: 2.4, steps: 6 }),
+  },
   /** 10 steps of 2 epochs: seconds on 10,000 images; μ rises fast, so the result is a first impression. */
   demo: {
     lStep: sgd({ rate: 0.1, epochs: 2, batch: 128, decay: 0.95 }),
