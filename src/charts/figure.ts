@@ -1,0 +1,315 @@
+/** A chart that shows itself in a notebook. The only file that knows Plotly's format. */
+import {
+  type Chart,
+  type LabelPlace,
+  type Level,
+  type Panel,
+  type Series,
+  showable,
+} from "./chart.ts";
+import { html } from "./html.ts";
+import { displaySymbol } from "./notebook.ts";
+import { grey } from "./palette.ts";
+import { type Range, rangeOf, ticks125 } from "./scale.ts";
+import { svg } from "./svg.ts";
+
+/** The part of a Plotly trace that we write. `null` is a gap. */
+export interface PlotlyTrace {
+  readonly type: "scatter";
+  readonly mode: string;
+  readonly name: string;
+  readonly x: readonly (number | null)[];
+  readonly y: readonly (number | null)[];
+  readonly [more: string]: unknown;
+}
+
+/** A figure as Plotly takes it. */
+export interface PlotlyFigure {
+  readonly data: readonly PlotlyTrace[];
+  readonly layout: Readonly<Record<string, unknown>>;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** What a figure offers to a front end; the richest that it knows is shown. */
+export interface MimeBundle {
+  readonly "application/vnd.plotly.v1+json": PlotlyFigure;
+  readonly "text/html": string;
+  readonly "image/svg+xml": string;
+  readonly "text/plain": string;
+}
+
+/** A chart with the method by which notebooks display values. */
+export interface Figure {
+  readonly chart: Chart;
+  toSVG(): string;
+  toHTML(): string;
+  toPlotly(): PlotlyFigure;
+  [displaySymbol](): MimeBundle;
+}
+
+const config = { showSendToCloud: false, displaylogo: false, responsive: true };
+
+/** Wraps a chart. Drawing happens when it is displayed. */
+export function figure(chart: Chart): Figure {
+  return Object.freeze({
+    chart,
+    toSVG: () => svg(chart, { standalone: true }),
+    toHTML: () => html(chart, toPlotly(chart)),
+    toPlotly: () => toPlotly(chart),
+    [displaySymbol]: () => {
+      const plotly = toPlotly(chart);
+      return {
+        "application/vnd.plotly.v1+json": plotly,
+        "text/html": html(chart, plotly),
+        "image/svg+xml": svg(chart, { standalone: true }),
+        "text/plain": chart.summary,
+      };
+    },
+  });
+}
+
+function toPlotly(chart: Chart): PlotlyFigure {
+  const head = chart.subtitle ? 74 : 54;
+  const rows = Math.ceil(chart.panels.length / chart.columns);
+  const plotHeight = rows * (chart.rowHeight ?? 300);
+  const foot = 90;
+  const cells = grid(chart.columns, rows);
+  const layout: Record<string, unknown> = {
+    title: {
+      text: titleText(chart),
+      x: 0,
+      xref: "paper",
+      xanchor: "left",
+      y: 1,
+      yanchor: "top",
+      pad: { t: 14 },
+      font: { size: 16 },
+    },
+    height: plotHeight + head,
+    margin: { l: 62, r: 18, t: head, b: foot },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    hovermode: "closest",
+    showlegend: true,
+    legend: {
+      orientation: "h",
+      x: 0,
+      xanchor: "left",
+      y: -54 / (plotHeight - foot),
+      yanchor: "top",
+    },
+    // The reader's zoom outlives updates.
+    uirevision: "lclab",
+    annotations: chart.panels.flatMap((panel, i) => annotations(chart, panel, i, cells[i])),
+    shapes: chart.panels.flatMap((panel, i) =>
+      (panel.levels ?? []).filter((l) => showable(panel.y, l.y)).map((l) => levelShape(l, i)),
+    ),
+  };
+  chart.panels.forEach((panel, i) => {
+    const cell = cells[i];
+    layout[`xaxis${suffix(i)}`] = {
+      ...axisLayout(panel.x, rangeOf(chart, i, "x")),
+      anchor: `y${suffix(i)}`,
+      domain: cell?.x,
+    };
+    layout[`yaxis${suffix(i)}`] = {
+      ...axisLayout(panel.y, rangeOf(chart, i, "y")),
+      anchor: `x${suffix(i)}`,
+      domain: cell?.y,
+    };
+  });
+  return {
+    data: [
+      ...chart.series.map((series) => trace(series, chart.panels[series.panel])),
+      ...unused(chart),
+    ],
+    layout,
+    config,
+  };
+}
+
+function titleText({ title, subtitle }: Chart): string {
+  const small = subtitle ? `<br><span style="font-size:13px">${plotlyText(subtitle)}</span>` : "";
+  return plotlyText(title) + small;
+}
+
+interface Cell {
+  readonly x: Range;
+  readonly y: Range;
+}
+
+/** Shares of the plot area for the panels, row by row from the top. */
+function grid(columns: number, rows: number): Cell[] {
+  const [gapX, gapY] = [0.1, 0.2];
+  const wide = (1 - gapX * (columns - 1)) / columns;
+  const high = (1 - gapY * (rows - 1)) / rows;
+  return Array.from({ length: columns * rows }, (_, i) => {
+    const left = (i % columns) * (wide + gapX);
+    const top = 1 - Math.floor(i / columns) * (high + gapY);
+    return { x: [left, Math.min(1, left + wide)], y: [Math.max(0, top - high), top] };
+  });
+}
+
+/** Plotly numbers its axes x, x2, x3, … */
+function suffix(index: number): string {
+  return index === 0 ? "" : String(index + 1);
+}
+
+function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
+  const ticks = axis.ticks125 ? ticks125() : undefined;
+  return {
+    title: { text: plotlyText(axis.title), standoff: 8 },
+    type: axis.scale,
+    range,
+    zeroline: false,
+    showline: true,
+    gridcolor: "rgba(128,128,128,0.25)",
+    linecolor: "rgba(128,128,128,0.7)",
+    ...(axis.scale === "log" && range[1] - range[0] > 4.6
+      ? { exponentformat: "power", minorloglabels: "none" }
+      : { tickformat: ".4~g" }),
+    ...(ticks
+      ? {
+          tickmode: "array",
+          tickvals: ticks.map((t) => t.value),
+          ticktext: ticks.map((t) => t.text),
+        }
+      : { nticks: axis.scale === "log" ? 5 : 8 }),
+  };
+}
+
+function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | undefined): object[] {
+  if (!cell) return [];
+  const fixed = { xref: "paper", yref: "paper", showarrow: false };
+  const title = panel.title
+    ? [
+        {
+          ...fixed,
+          text: `<b>${plotlyText(panel.title)}</b>`,
+          x: cell.x[0],
+          y: cell.y[1],
+          xanchor: "left",
+          yanchor: "bottom",
+        },
+      ]
+    : [];
+  const empty = !chart.series.some(
+    (series) =>
+      series.panel === index &&
+      series.x.some((x, i) => showable(panel.x, x) && showable(panel.y, series.y[i] ?? Number.NaN)),
+  );
+  const middle = (range: Range): number => (range[0] + range[1]) / 2;
+  const note = {
+    ...fixed,
+    text: plotlyText(chart.emptyText),
+    x: middle(cell.x),
+    y: middle(cell.y),
+    xanchor: "center",
+    yanchor: "middle",
+    opacity: 0.6,
+  };
+  return empty ? [...title, note] : title;
+}
+
+function levelShape(level: Level, index: number): object {
+  return {
+    type: "line",
+    name: plotlyText(level.name),
+    showlegend: index === 0,
+    legendgroup: level.name,
+    xref: `x${suffix(index)} domain`,
+    yref: `y${suffix(index)}`,
+    x0: 0,
+    x1: 1,
+    y0: level.y,
+    y1: level.y,
+    line: { color: grey, width: 1.5, dash: "dash" },
+  };
+}
+
+/** Plotly leaves out axes that no trace uses; these traces show nothing. */
+function unused(chart: Chart): PlotlyTrace[] {
+  return chart.panels.flatMap((_, i): PlotlyTrace[] => {
+    if (chart.series.some((series) => series.panel === i)) return [];
+    const axes = { xaxis: `x${suffix(i)}`, yaxis: `y${suffix(i)}` };
+    const nothing = { x: [null], y: [null], showlegend: false, hoverinfo: "skip" };
+    return [{ type: "scatter", mode: "markers", name: "", ...nothing, ...axes }];
+  });
+}
+
+function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
+  const visible = (i: number): boolean =>
+    panel !== undefined &&
+    showable(panel.x, series.x[i] ?? Number.NaN) &&
+    showable(panel.y, series.y[i] ?? Number.NaN);
+  const shown = series.x.filter((_, i) => visible(i)).length;
+  const marked = series.markers !== false || shown === 1;
+  const modes = [
+    ...(series.line === "none" ? [] : ["lines"]),
+    ...(marked ? ["markers"] : []),
+    ...(series.labels ? ["text"] : []),
+  ];
+  const { color, dash, marker } = series.style;
+  const error = series.error?.some((e) => e > 0) ? series.error : undefined;
+  return {
+    type: "scatter",
+    mode: modes.join("+") || "none",
+    name: plotlyText(series.name),
+    legendgroup: series.group,
+    showlegend: series.legend,
+    x: series.x.map((x, i) => (visible(i) ? x : null)),
+    y: series.y.map((y, i) => (visible(i) ? y : null)),
+    xaxis: `x${suffix(series.panel)}`,
+    yaxis: `y${suffix(series.panel)}`,
+    connectgaps: false,
+    line: {
+      color,
+      width: series.width ?? 2,
+      dash,
+      shape: series.line === "step" ? "vh" : "linear",
+    },
+    marker: { color, size: 8, symbol: series.markers === "open" ? `${marker}-open` : marker },
+    ...(series.labels
+      ? {
+          text: series.labels.map((l, i) =>
+            series.labelPlaces?.[i] === "nowhere" ? "" : plotlyText(l),
+          ),
+          textposition: (series.labelPlaces ?? series.labels.map(() => "top" as const)).map(
+            plotlyPlace,
+          ),
+          textfont: { size: 11 },
+          cliponaxis: series.stretches === false,
+        }
+      : {}),
+    ...(series.hover
+      ? { hovertext: series.hover.map(plotlyText), hovertemplate: "%{hovertext}<extra></extra>" }
+      : { hovertemplate: `%{x}: %{y:.4g}<extra>${plotlyText(series.name)}</extra>` }),
+    ...(series.ids ? { customdata: series.ids } : {}),
+    ...(error
+      ? {
+          error_y: {
+            type: "data",
+            array: error.map((e) => Math.max(0, e || 0)),
+            color,
+            thickness: 1,
+            width: 3,
+          },
+        }
+      : {}),
+  };
+}
+
+function plotlyPlace(place: LabelPlace): string {
+  if (place === "nowhere") return "top center";
+  if (place === "left" || place === "right") return `middle ${place}`;
+  return place.includes(" ") ? place : `${place} center`;
+}
+
+/** Plotly reads some HTML in its texts; ours mean what they say. Line breaks stay. */
+function plotlyText(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll("\n", "<br>");
+}

@@ -1,0 +1,58 @@
+/** A run's progress as one line of text, for terminals and logs. */
+import type { Progress } from "../lc/progress.ts";
+import { short } from "./numbers.ts";
+import { statusLine } from "./status.ts";
+
+/** What shows a run. */
+export interface RunView {
+  add(record: Progress): void;
+  /** Shows what was added; with `status`, as the end of the run. */
+  show(status?: string): void;
+}
+
+/** What we use of process.stdout. */
+export interface TextStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** On a terminal one line that is overwritten; in a log one line per LC step, and the last. */
+export function progressText(stream: TextStream): RunView {
+  let newest: Progress | undefined;
+  let lastStep: Progress | undefined;
+  let written: Progress | undefined;
+  let length = 0;
+  const put = (line: string, end: boolean): void => {
+    if (!stream.isTTY) {
+      stream.write(`${line}\n`);
+      return;
+    }
+    // A line that wraps could not be overwritten.
+    const cut = line.slice(0, Math.max(20, (stream.columns ?? 80) - 1));
+    stream.write(`\r${cut.padEnd(length)}${end ? "\n" : ""}`);
+    length = cut.length;
+  };
+  return {
+    add(record) {
+      newest = record;
+      if (record.kind === "step") lastStep = record;
+    },
+    show(status) {
+      if (status !== undefined) {
+        put(`LC run: ${status}`, true);
+        return;
+      }
+      const record = stream.isTTY ? newest : lastStep;
+      if (!record || record === written) return;
+      written = record;
+      put(`${statusLine(record)} · ${numbers(record)}`, false);
+    },
+  };
+}
+
+function numbers(record: Progress): string {
+  const parts = [`loss ${short(record.loss)}`, `‖w−Δ‖/‖w‖ ${short(record.distance)}`];
+  if (record.testError !== undefined) parts.push(`test error ${short(record.testError)} %`);
+  return parts.join(" · ");
+}
