@@ -1,0 +1,82 @@
+import type { Request, Route } from "./dispatch.ts";
+import type { Interpreter, MimeBundle, Outcome, Output } from "./interpreter.ts";
+import { executeRequest } from "./protocol.ts";
+import { streams } from "./streams.ts";
+
+/** The route of `execute_request`: counts cells, publishes their outputs, aborts the queue after an error. */
+export function executeRoute(interpreter: Interpreter): Route {
+  let count = 0;
+
+  async function handle(request: Request): Promise<Record<string, unknown>> {
+    const { code, silent, storeHistory, userExpressions, stopOnError } = executeRequest(
+      request.message.content,
+    );
+    if (storeHistory) count++;
+    const number = Math.max(count, 1);
+    const publish = silent ? () => {} : request.publish;
+    publish("execute_input", { code, execution_count: number });
+    const { show, flush } = publisher(publish, number);
+    const outcome = await interpreter.execute({ code, label: `[${number}]` }, show);
+    flush();
+    if (outcome.status === "error") {
+      const { ename, evalue, traceback } = outcome;
+      publish("error", { ename, evalue, traceback });
+      if (stopOnError) await request.abortQueued();
+      return { ...outcome, execution_count: number, user_expressions: {}, payload: [] };
+    }
+    const expressions = await evaluateAll(interpreter, userExpressions);
+    return { status: "ok", execution_count: number, user_expressions: expressions, payload: [] };
+  }
+
+  return { handle, queued: true };
+}
+
+/** Turns the outputs of one cell into iopub messages. */
+function publisher(
+  publish: Request["publish"],
+  count: number,
+): { show: (output: Output) => void; flush: () => void } {
+  const text = streams((name, text) => publish("stream", { name, text }));
+  const show = (output: Output) => {
+    if (output.type === "stream") {
+      text.write(output.name, output.text);
+      return;
+    }
+    text.flush();
+    switch (output.type) {
+      case "execute_result":
+        publish(output.type, {
+          data: output.data,
+          metadata: output.metadata,
+          execution_count: count,
+        });
+        break;
+      case "clear_output":
+        publish(output.type, { wait: output.wait });
+        break;
+      default:
+        publish(output.type, {
+          data: output.data,
+          metadata: output.metadata,
+          transient: { display_id: output.id },
+        });
+    }
+  };
+  return { show, flush: text.flush };
+}
+
+async function evaluateAll(
+  interpreter: Interpreter,
+  expressions: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  const results: Record<string, unknown> = {};
+  for (const [name, code] of Object.entries(expressions)) {
+    let data: MimeBundle = {};
+    let metadata: MimeBundle = {};
+    const outcome: Outcome = await interpreter.execute({ code, label: `[${name}]` }, (output) => {
+      if (output.type === "execute_result") ({ data, metadata } = output);
+    });
+    results[name] = outcome.status === "ok" ? { status: "ok", data, metadata } : outcome;
+  }
+  return results;
+}

@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** Where Jupyter looks for kernels: for this user, in the active Python environment, or below a given prefix. */
+export type Where = "user" | "sys-prefix" | { prefix: string };
+
+/** Folder of the labextension below `labextensions/`. */
+const labextension = "lclab-plotly";
+
+/**
+ * Jupyter's data folder.
+ * @throws Error for `sys-prefix` if there is no Python.
+ */
+export function dataFolder(
+  where: Where,
+  env: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  if (typeof where === "object") return join(where.prefix, "share", "jupyter");
+  if (where === "sys-prefix") return join(pythonPrefix(env), "share", "jupyter");
+  if (env.JUPYTER_DATA_DIR) return env.JUPYTER_DATA_DIR;
+  if (platform === "darwin") return join(homedir(), "Library", "Jupyter");
+  if (platform === "win32")
+    return join(env.APPDATA ?? join(homedir(), "AppData", "Roaming"), "jupyter");
+  return join(env.XDG_DATA_HOME || join(homedir(), ".local", "share"), "jupyter");
+}
+
+function pythonPrefix(env: NodeJS.ProcessEnv): string {
+  const active = env.VIRTUAL_ENV || env.CONDA_PREFIX;
+  if (active) return active;
+  for (const python of ["python3", "python"]) {
+    try {
+      return execFileSync(python, ["-c", "import sys; print(sys.prefix)"], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      }).trim();
+    } catch {
+      // try the other name
+    }
+  }
+  throw new Error(
+    "install: --sys-prefix needs an active Python environment, and no python was found. Write --prefix DIR.",
+  );
+}
+
+/** The kernelspec. Its argv is absolute, because Jupyter's PATH need not have `node` or `lclab`. */
+export function kernelspec(main: string): Record<string, unknown> {
+  return {
+    argv: [process.execPath, main, "kernel", "{connection_file}"],
+    display_name: "TypeScript (lclab)",
+    language: "typescript",
+    interrupt_mode: "message",
+    metadata: { debugger: false },
+  };
+}
+
+/** Writes the kernelspec, and the JupyterLab extension if it was built. Returns a line for each. */
+export function install(data: string, main: string): string[] {
+  const kernel = join(data, "kernels", "lclab");
+  mkdirSync(kernel, { recursive: true });
+  writeFileSync(join(kernel, "kernel.json"), `${JSON.stringify(kernelspec(main), null, 2)}\n`);
+  writeFileSync(join(kernel, "logo-svg.svg"), logo);
+  const lines = [`Installed the kernel "lclab" in ${kernel}`];
+  const extension = join(dirname(dirname(main)), "labextension");
+  if (existsSync(extension)) {
+    const target = join(data, "labextensions", labextension);
+    cpSync(extension, target, { recursive: true });
+    lines.push(`Installed the Plotly renderer in ${target}`);
+  } else
+    lines.push("Did not install the Plotly renderer: it is not built. Run npm run build first.");
+  return lines;
+}
+
+const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
+  <rect width="64" height="64" rx="10" fill="#3178c6"/>
+  <text x="32" y="44" font-family="sans-serif" font-weight="bold" font-size="34" text-anchor="middle" fill="#fff">LC</text>
+</svg>
+`;

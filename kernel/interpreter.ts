@@ -1,0 +1,52 @@
+/** A MIME bundle: MIME type → text, or a JSON value for the JSON types. */
+export type MimeBundle = Record<string, unknown>;
+
+/** One cell as it reaches an interpreter. */
+export interface Cell {
+  code: string;
+  /** What a traceback calls the cell: `[3]` is shown as `Cell [3]`. */
+  label: string;
+}
+
+/** What a running cell shows, in the order in which it shows it. */
+export type Output =
+  | { type: "stream"; name: "stdout" | "stderr"; text: string }
+  | { type: "execute_result"; data: MimeBundle; metadata: MimeBundle }
+  | { type: "display_data"; data: MimeBundle; metadata: MimeBundle; id: string }
+  | { type: "update_display_data"; data: MimeBundle; metadata: MimeBundle; id: string }
+  | { type: "clear_output"; wait: boolean };
+
+/** Why a cell failed, as Jupyter's `error` message has it. */
+export interface Failed {
+  status: "error";
+  /** Name of the error, `TypeError`. */
+  ename: string;
+  /** Its message, one or more lines. */
+  evalue: string;
+  /** Lines to show: the error, then one entry per frame of the user, the innermost with its source line. */
+  traceback: string[];
+}
+
+/** How a cell ended. */
+export type Outcome = { status: "ok" } | Failed;
+
+/** Whether a console should run what was typed or wait for the rest. */
+export type Completeness =
+  | { status: "complete" | "invalid" | "unknown" }
+  | { status: "incomplete"; indent: string };
+
+/**
+ * A language as the kernel sees it. It never meets a socket or a message: outputs go to the callback of the cell
+ * that made them, which stays valid after the cell ended (a timer may still print).
+ */
+export interface Interpreter {
+  /** Starts whatever is slow, so that the first cell does not wait for it. */
+  start(): void;
+  /** Runs one cell; the caller never runs two at once. Never rejects: a failure is an outcome. */
+  execute(cell: Cell, show: (output: Output) => void): Promise<Outcome>;
+  /** Interrupts the running cell; without one, does nothing. */
+  interrupt(): void;
+  isComplete(code: string): Promise<Completeness>;
+  /** Ends the processes of the interpreter. Resolves when none is left. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+
+/** A wrong call of the command line; the message says what to write instead. */
+export class UsageError extends Error {}
+
+const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
+
+  lclab install --user | --sys-prefix | --prefix DIR   make the kernel known to Jupyter
+  lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
+  lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
+  lclab version
+`;
+
+const commands: Record<string, (args: string[]) => Promise<number>> = {
+  async kernel(args) {
+    const { positionals } = parse({ args, allowPositionals: true, options: {} });
+    if (positionals.length !== 1)
+      throw new UsageError(`lclab kernel: needs one connection file, got ${positionals.length}.`);
+    const [{ serve }, { typescriptInterpreter }] = await Promise.all([
+      import("./kernel.ts"),
+      import("./typescript/interpreter.ts"),
+    ]);
+    await serve(positionals[0], typescriptInterpreter(), version());
+    return 0;
+  },
+  async install(args) {
+    const { values } = parse({
+      args,
+      options: {
+        user: { type: "boolean" },
+        "sys-prefix": { type: "boolean" },
+        prefix: { type: "string" },
+      },
+    });
+    const { user, "sys-prefix": sysPrefix, prefix } = values;
+    if ([user, sysPrefix, prefix !== undefined].filter(Boolean).length !== 1)
+      throw new UsageError("lclab install: write one of --user, --sys-prefix, --prefix DIR.");
+    const { dataFolder, install } = await import("./install.ts");
+    const where = user ? "user" : sysPrefix ? "sys-prefix" : { prefix: prefix as string };
+    for (const line of install(dataFolder(where), fileURLToPath(import.meta.url)))
+      console.log(line);
+    return 0;
+  },
+  async run(args) {
+    const { values, positionals } = parse({
+      args,
+      allowPositionals: true,
+      options: { output: { type: "string", short: "o" } },
+    });
+    const { output } = values;
+    if (positionals.length !== 1 || output === undefined)
+      throw new UsageError("lclab run: write lclab run notebook.ipynb -o report.html");
+    const { runNotebook } = await import("./run/command.ts");
+    return runNotebook(positionals[0], output);
+  },
+  async version() {
+    console.log(version());
+    return 0;
+  },
+};
+
+function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs<T>(config);
+  } catch (error) {
+    throw new UsageError(`lclab: ${(error as Error).message}`);
+  }
+}
+
+function version(): string {
+  return (createRequire(import.meta.url)("lclab/package.json") as { version: string }).version;
+}
+
+async function main([command, ...args]: string[]): Promise<number> {
+  if (command === undefined || command === "help" || command === "--help") {
+    console.log(usage);
+    return command === undefined ? 2 : 0;
+  }
+  try {
+    if (!Object.hasOwn(commands, command))
+      throw new UsageError(
+        `lclab: has no command "${command}". Its commands are ${Object.keys(commands).join(", ")}.`,
+      );
+    return await commands[command](args);
+  } catch (error) {
+    const { message, stack } = error as Error;
+    console.error(error instanceof UsageError ? message : (stack ?? message));
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

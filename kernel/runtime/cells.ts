@@ -1,0 +1,152 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { getEventListeners } from "node:events";
+
+/** Symbol under which a cell finds its AbortSignal. */
+export const interruptSymbol: symbol = Symbol.for("Jupyter.interrupt");
+
+/** What an interrupted cell fails with. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  constructor() {
+    super("The cell was interrupted.");
+    this.stack = "Interrupted: The cell was interrupted.";
+  }
+}
+
+/** How a cell settled. */
+export type Settled = { ok: true } | { ok: false; error: unknown };
+
+/** One execution in the user process. */
+export interface RunningCell {
+  /** Number of the execution, from 1. */
+  id: number;
+  controller: AbortController;
+  /** Rejects every await of the cell that is pending. */
+  pending: Set<(reason: unknown) => void>;
+  /** Work that the cell waits for before it ends: displays whose bundle is a promise. */
+  displays: Set<Promise<void>>;
+  /** Interrupts received so far. */
+  interrupts: number;
+  settled: boolean;
+  settle(result: Settled): void;
+}
+
+// On older versions an AsyncLocalStorage slows every promise and does not survive a terminated cell.
+const owner =
+  Number(process.versions.node.split(".")[0]) >= 24 ? new AsyncLocalStorage<number>() : undefined;
+
+let current: RunningCell | undefined;
+let lastId = 0;
+let refused = 0;
+
+/** The cell that runs now. */
+export function currentCell(): RunningCell | undefined {
+  return current;
+}
+
+/** The cell to which output made now belongs: the one that started the task (Node ≥ 24), else the latest. */
+export function ownerId(): number {
+  return owner?.getStore() ?? lastId;
+}
+
+/** Starts cell `id` with `run` and resolves when it has settled. */
+export async function runCell(id: number, run: (cell: RunningCell) => void): Promise<Settled> {
+  lastId = id;
+  const controller = new AbortController();
+  Object.defineProperty(globalThis, interruptSymbol, {
+    value: controller.signal,
+    configurable: true,
+  });
+  const result = await new Promise<Settled>((resolve) => {
+    const cell: RunningCell = {
+      id,
+      controller,
+      pending: new Set(),
+      displays: new Set(),
+      interrupts: 0,
+      settled: false,
+      settle(result) {
+        if (cell.settled) return;
+        cell.settled = true;
+        resolve(result);
+      },
+    };
+    current = cell;
+    if (refused >= id) cell.settle({ ok: false, error: new Interrupted() });
+    else if (owner) owner.run(id, () => run(cell));
+    else run(cell);
+  });
+  current = undefined;
+  return result;
+}
+
+/** What the relay worker learns when it asks for an interrupt. */
+export interface InterruptReply {
+  /** True if the cell runs. */
+  running: boolean;
+  /** True if the question interrupted JavaScript, so that only a termination can stop it. */
+  nested: boolean;
+  /** Interrupts of this cell so far. */
+  count: number;
+  /** True if somebody listens to the cell's AbortSignal. */
+  listening: boolean;
+}
+
+/** Called by the relay worker through the inspector, also in the middle of a loop of the user. */
+export const control: Readonly<{
+  interrupt(id: number): InterruptReply;
+  force(id: number): InterruptReply;
+  settle(id: number): boolean;
+}> = Object.freeze({
+  /** Aborts the cell's signal at the first interrupt. */
+  interrupt(id: number): InterruptReply {
+    const cell = current;
+    if (id > lastId) refused = id; // it has not arrived yet: it will end as it begins
+    if (!cell || cell.id !== id || cell.settled) return reply(cell, false, false);
+    cell.interrupts++;
+    const listening = listens(cell.controller.signal);
+    cell.controller.abort(new Interrupted());
+    return reply(cell, true, listening);
+  },
+  /** Rejects the pending awaits of the cell. */
+  force(id: number): InterruptReply {
+    const cell = current;
+    if (!cell || cell.id !== id || cell.settled) return reply(cell, false, false);
+    const error = new Interrupted();
+    for (const reject of [...cell.pending]) reject(error);
+    return reply(cell, true, false);
+  },
+  /** Ends the cell whatever its code still does; a terminated continuation never settles by itself. */
+  settle(id: number): boolean {
+    if (current?.id === id) current.settle({ ok: false, error: new Interrupted() });
+    return true;
+  },
+});
+
+function reply(
+  cell: RunningCell | undefined,
+  running: boolean,
+  listening: boolean,
+): InterruptReply {
+  return { running, nested: nested(), count: cell?.interrupts ?? 0, listening };
+}
+
+/** Frames below our own in the stack mean that the inspector interrupted running JavaScript. */
+function nested(): boolean {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 12;
+  const lines = (new Error().stack ?? "").split("\n").slice(1);
+  Error.stackTraceLimit = limit;
+  const evaluated = lines.findIndex((line) => /<anonymous>:1:\d+\)?$/.test(line));
+  return lines.length > evaluated + 1;
+}
+
+function listens(signal: AbortSignal): boolean {
+  if (signal.onabort || getEventListeners(signal, "abort").length > 0) return true;
+  // AbortSignal.any keeps no listener on its sources, only this set.
+  const dependants = Object.getOwnPropertySymbols(signal).find((symbol) =>
+    /dependantSignals/i.test(symbol.description ?? ""),
+  );
+  const set = dependants && (signal as unknown as Record<symbol, unknown>)[dependants];
+  return set instanceof Set && set.size > 0;
+}

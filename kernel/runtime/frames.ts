@@ -1,0 +1,108 @@
+import type { MimeBundle } from "../interpreter.ts";
+
+/** An error as plain data; the front process turns it into a traceback. */
+export interface Failure {
+  name: string;
+  message: string;
+  /** V8's stack, unmapped; empty if what was thrown is no Error. */
+  stack: string;
+  cause?: Failure;
+  /** Of an AggregateError. */
+  errors?: Failure[];
+  /** Source maps of the local modules in the stack, by URL. */
+  maps?: Record<string, string>;
+}
+
+/** What the user process tells the front process. `cell` numbers executions, from 1. */
+export type Frame =
+  | { type: "ready" }
+  | { type: "stream"; cell: number; name: "stdout" | "stderr"; text: string }
+  | { type: "result"; cell: number; data: MimeBundle; metadata: MimeBundle }
+  | {
+      type: "display";
+      cell: number;
+      data: MimeBundle;
+      metadata: MimeBundle;
+      id: string;
+      update: boolean;
+    }
+  | { type: "clear"; cell: number; wait: boolean }
+  | { type: "background"; cell: number; failure: Failure }
+  | { type: "done"; cell: number; failure?: Failure };
+
+/** What the front process asks of the user process. Interrupts go past it, to the relay worker. */
+export type Command = { type: "execute"; cell: number; code: string } | { type: "close" };
+
+/** What the front process asks of the relay worker. */
+export interface RelayCommand {
+  type: "interrupt";
+  cell: number;
+}
+
+/** File descriptors of the user process. */
+export const descriptors = { frames: 3, relay: 4, commands: 5 } as const;
+
+/**
+ * One frame as bytes: length of the JSON, number of buffers, length of each buffer (32-bit little-endian), then the
+ * JSON and the buffers.
+ */
+export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []): Buffer {
+  const json = Buffer.from(JSON.stringify(frame));
+  const head = Buffer.alloc(8 + 4 * buffers.length);
+  head.writeUInt32LE(json.length, 0);
+  head.writeUInt32LE(buffers.length, 4);
+  buffers.forEach((buffer, i) => {
+    head.writeUInt32LE(buffer.byteLength, 8 + 4 * i);
+  });
+  return Buffer.concat([head, json, ...buffers]);
+}
+
+/** Calls `take` for every complete frame among the chunks it is given, in order. */
+export function frameReader<T>(
+  take: (frame: T, buffers: Buffer[]) => void,
+): (chunk: Buffer) => void {
+  let chunks: Buffer[] = [];
+  let available = 0;
+  let needed = 8;
+
+  return (chunk) => {
+    chunks.push(chunk);
+    available += chunk.length;
+    if (available < needed) return;
+    let data = chunks.length === 1 ? chunk : Buffer.concat(chunks);
+    for (;;) {
+      const size = frameSize(data);
+      if (size === undefined || data.length < size) {
+        needed = size ?? 8;
+        break;
+      }
+      const [json, ...buffers] = split(data);
+      data = data.subarray(size);
+      take(JSON.parse(json.toString("utf8")) as T, buffers);
+    }
+    chunks = data.length > 0 ? [data] : [];
+    available = data.length;
+  };
+}
+
+function frameSize(data: Buffer): number | undefined {
+  if (data.length < 8) return undefined;
+  const count = data.readUInt32LE(4);
+  const head = 8 + 4 * count;
+  if (data.length < head) return undefined;
+  let size = head + data.readUInt32LE(0);
+  for (let i = 0; i < count; i++) size += data.readUInt32LE(8 + 4 * i);
+  return size;
+}
+
+function split(data: Buffer): Buffer[] {
+  const count = data.readUInt32LE(4);
+  let at = 8 + 4 * count;
+  const lengths = [data.readUInt32LE(0)];
+  for (let i = 0; i < count; i++) lengths.push(data.readUInt32LE(8 + 4 * i));
+  return lengths.map((length) => {
+    const part = data.subarray(at, at + length);
+    at += length;
+    return part;
+  });
+}

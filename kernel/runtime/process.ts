@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { setImmediate as turn } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Command, descriptors, encodeFrame, type Frame, frameReader } from "./frames.ts";
+
+/** How long a process asked to close may take before it is killed. */
+const closeMs = 500;
+
+/** What a user process reports. */
+export interface UserProcessEvents {
+  frame(frame: Frame): void;
+  /** Output of native code or of a child process of the user's code, straight from the descriptor. */
+  output(name: "stdout" | "stderr", text: string): void;
+  /** It ended, by itself or because it was told to; nothing more comes. */
+  exit(how: { code: number | null; signal: NodeJS.Signals | null }): void;
+}
+
+/** The process that runs user code. */
+export interface UserProcess {
+  send(command: Command): void;
+  interrupt(cell: number): void;
+  /** Asks it to end, then kills it and its children. Resolves when it has ended. */
+  close(): Promise<void>;
+}
+
+/** Starts a user process in the present folder. */
+export function userProcess(events: UserProcessEvents): UserProcess {
+  const group = process.platform !== "win32";
+  const child = spawn(process.execPath, arguments_(), {
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    detached: group, // its own process group, to end its children with it
+    windowsHide: true,
+  });
+  let ended = false;
+  const exited = new Promise<void>((resolve) => {
+    child.once("error", () => resolve());
+    child.once("exit", (code, signal) => {
+      kill(child, group);
+      // What the process wrote before its end is still in the pipes.
+      const finish = async () => {
+        await turn();
+        if (ended) return;
+        ended = true;
+        events.exit({ code, signal });
+        resolve();
+      };
+      child.once("close", () => void finish());
+      setTimeout(() => void finish(), closeMs).unref();
+    });
+  });
+
+  const pipe = (fd: number) => child.stdio[fd] as Readable & Writable;
+  pipe(descriptors.frames).on("data", frameReader<Frame>(events.frame));
+  for (const [name, stream] of [
+    ["stdout", child.stdout],
+    ["stderr", child.stderr],
+  ] as const)
+    stream?.setEncoding("utf8").on("data", (text: string) => events.output(name, text));
+  for (let fd = 1; fd <= descriptors.commands; fd++) pipe(fd).on("error", () => {}); // its exit tells
+
+  return {
+    send: (command) => void pipe(descriptors.commands).write(encodeFrame(command)),
+    interrupt: (cell) =>
+      void pipe(descriptors.relay).write(encodeFrame({ type: "interrupt", cell })),
+    async close() {
+      if (!ended) pipe(descriptors.commands).write(encodeFrame({ type: "close" }));
+      const timer = setTimeout(() => kill(child, group), closeMs);
+      await exited;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function kill(child: ChildProcess, group: boolean): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(group ? -child.pid : child.pid, "SIGKILL");
+  } catch {
+    // it has already ended
+  }
+}
+
+function arguments_(): string[] {
+  const source = import.meta.url.endsWith(".ts");
+  const major = Number(process.versions.node.split(".")[0]);
+  return [
+    // Terminating a cell inside an async hook must not abort the process.
+    "--no-force-async-hooks-checks",
+    ...(major >= 22 && major < 24 ? ["--experimental-async-context-frame"] : []),
+    ...(source ? ["--import", import.meta.resolve("tsx")] : []),
+    fileURLToPath(new URL(source ? "./user.ts" : "./user.js", import.meta.url)),
+  ];
+}

@@ -1,0 +1,68 @@
+import { Session } from "node:inspector";
+import { Socket } from "node:net";
+import type { control, InterruptReply } from "./cells.ts";
+import { descriptors, frameReader, type RelayCommand } from "./frames.ts";
+
+/** How long a cell whose AbortSignal has listeners may take to settle by itself. */
+const patienceMs = 5000;
+/** How long `catch` and `finally` of a cell may take after its awaits were rejected. */
+const graceMs = 1000;
+
+/**
+ * Worker of the user process that interrupts its main thread: the inspector runs our questions there even in the
+ * middle of a loop. It also ends the process when the front process is gone.
+ */
+const session = new Session();
+session.connectToMainThread();
+
+function post(method: string, params?: object): Promise<Record<string, unknown> | undefined> {
+  return new Promise((resolve) => {
+    session.post(method, params, (error: Error | null, result?: object) =>
+      resolve(error ? undefined : (result as Record<string, unknown>)),
+    );
+  });
+}
+
+/** Calls a function of `control` in the main thread; undefined if the call itself was terminated. */
+async function ask(name: keyof typeof control, cell: number): Promise<unknown> {
+  const expression = `globalThis[Symbol.for("lclab.control")].${name}(${cell})`;
+  const reply = await post("Runtime.evaluate", { expression, returnByValue: true });
+  if (!reply || reply.exceptionDetails) return undefined;
+  return (reply.result as { value?: unknown }).value;
+}
+
+async function interrupt(cell: number): Promise<void> {
+  const reply = (await ask("interrupt", cell)) as InterruptReply | undefined;
+  if (!reply?.running) {
+    // No cell to interrupt, but a background task may hold the thread.
+    if (reply?.nested) await post("Runtime.terminateExecution");
+    return;
+  }
+  if (reply.count === 1 && reply.listening) setTimeout(() => void force(cell), patienceMs);
+  else await force(cell);
+}
+
+async function force(cell: number): Promise<void> {
+  const reply = (await ask("force", cell)) as InterruptReply | undefined;
+  if (!reply?.running) return;
+  if (!reply.nested) {
+    setTimeout(() => void ask("settle", cell), graceMs);
+    return;
+  }
+  await post("Runtime.terminateExecution");
+  // The loop may have ended just before: then the termination hits the next JavaScript, perhaps this question.
+  for (let attempt = 0; attempt < 20; attempt++) if (await ask("settle", cell)) return;
+}
+
+const commands = new Socket({ fd: descriptors.relay, readable: true, writable: false });
+const end = () => {
+  // The whole group, so that children of the user's code do not stay behind.
+  if (process.platform !== "win32") process.kill(-process.pid, "SIGKILL");
+  process.kill(process.pid, "SIGKILL");
+};
+commands.on(
+  "data",
+  frameReader<RelayCommand>(({ cell }) => void interrupt(cell)),
+);
+commands.on("end", end);
+commands.on("error", end);

@@ -1,0 +1,138 @@
+import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import type { Message, TransformOptions } from "esbuild";
+import { rewrite } from "./rewrite.ts";
+
+/** A place in a source text. Both count from 1. */
+export interface Position {
+  line: number;
+  column: number;
+}
+
+/** A cell as JavaScript that the user process can evaluate. */
+export interface CompiledCell {
+  /** TypeScript as the user wrote it. */
+  source: string;
+  /** JavaScript in REPL mode, bindings redeclarable, imports and awaits routed through the runtime. */
+  code: string;
+  /** Where a place in `code` comes from in `source`. */
+  original(generated: Position): Position | undefined;
+}
+
+/** Syntax that cannot be compiled. */
+export interface Issue extends Position {
+  message: string;
+  /** True if the text just ends too early. */
+  unfinished: boolean;
+}
+
+/** Thrown by `compile`, with every issue found. */
+export class CompileError extends SyntaxError {
+  readonly issues: readonly Issue[];
+  constructor(issues: readonly Issue[]) {
+    super(issues[0].message);
+    this.issues = issues;
+  }
+}
+
+const options: TransformOptions = {
+  loader: "ts",
+  target: `node${process.versions.node}`,
+  sourcemap: "external",
+  sourcesContent: false,
+  sourcefile: "cell.ts",
+  // A script may not declare `using` at its top level, although node may know it elsewhere.
+  supported: { using: false },
+  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+  logLevel: "silent",
+};
+
+/** Loads esbuild and starts its service, so that the first cell need not. */
+export async function warm(): Promise<void> {
+  await transform("0");
+}
+
+/**
+ * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level.
+ * @throws CompileError with the places in the cell.
+ */
+export async function compile(source: string): Promise<CompiledCell> {
+  const { code: javascript, map } = await transform(source);
+  const first = lazy(() => new TraceMap(map));
+  const toSource = ({ line, column }: Position) => lookup(first(), line, column);
+  const rewritten = rewrite(javascript, ({ message, ...place }) => {
+    throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
+  });
+  const second = lazy(() => new TraceMap(rewritten.map()));
+  return {
+    source,
+    code: rewritten.code,
+    original({ line, column }) {
+      const between = lookup(second(), line, column);
+      return between && toSource({ ...between, line: between.line - 1 });
+    },
+  };
+}
+
+/** Plain TypeScript first; a cell that only TSX can read is JSX. */
+async function transform(source: string): Promise<{ code: string; map: string }> {
+  const esbuild = await import("esbuild");
+  const attempt = (loader: "ts" | "tsx") => esbuild.transform(source, { ...options, loader });
+  try {
+    const { code, map, warnings } = await attempt("ts");
+    const constant = warnings.filter(({ id }) => id === "assign-to-constant");
+    if (constant.length > 0)
+      throw new CompileError(constant.map((warning) => issue(warning, source)));
+    return { code, map };
+  } catch (error) {
+    if (error instanceof CompileError) throw error;
+    if (/<\/|\/>/.test(source)) {
+      try {
+        return await attempt("tsx");
+      } catch {
+        // The message of the plain reading is the better one.
+      }
+    }
+    const { errors } = error as { errors?: Message[] };
+    if (!errors?.length) throw error;
+    throw new CompileError(errors.map((message) => issue(message, source)));
+  }
+}
+
+function issue({ text, location }: Message, source: string): Issue {
+  const lines = source.split("\n");
+  const line = location?.line ?? 1;
+  const column = characters(lines[line - 1] ?? "", location?.column ?? 0) + 1;
+  const message = text.replace(
+    /^This assignment will throw because "(.+)" is a constant$/,
+    (_, name) => `Cannot assign to "${name}" because it is a constant`,
+  );
+  const atEnd = line >= lines.length && column > lines[lines.length - 1].length;
+  const unfinished =
+    /end of file/.test(text) ||
+    /Expected "\*\/"/.test(text) ||
+    (atEnd && /^Unterminated/.test(text) && source.lastIndexOf("`") >= 0 && openTemplate(source));
+  return { message, line, column, unfinished };
+}
+
+/** esbuild counts columns in UTF-8 bytes, editors in UTF-16 units. */
+function characters(line: string, bytes: number): number {
+  return Buffer.from(line).subarray(0, bytes).toString().length;
+}
+
+function openTemplate(source: string): boolean {
+  const lastLine = source.slice(source.lastIndexOf("\n") + 1);
+  return (source.split("`").length - 1) % 2 === 1 && !/^[^`]*['"][^'"`]*$/.test(lastLine);
+}
+
+function lookup(map: TraceMap, line: number, column: number): Position | undefined {
+  const found = originalPositionFor(map, { line, column: column - 1 });
+  return found.line === null ? undefined : { line: found.line, column: found.column + 1 };
+}
+
+function lazy<T>(make: () => T): () => T {
+  let value: { made: T } | undefined;
+  return () => {
+    value ??= { made: make() };
+    return value.made;
+  };
+}
