@@ -1,0 +1,108 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import { machine, median, textTable } from "./machine.ts";
+
+const help = `npm run bench -- engine [--python PY] [--node PATH]... [--rounds N] [--seconds S] [--json]
+
+Milliseconds per LeNet300 step (forward, backward, penalty, Nesterov; batch 128), 1 and 2 threads, and seconds per
+epoch of 60,000 images in minibatches of 256.
+  --python PY   a Python with torch: measured in turns with ours, ratio per round
+  --node PATH   a node binary for our side; repeat to compare several (default: this one)
+  --rounds N    turns per contestant, default 5
+  --seconds S   length of a turn, default 2`;
+
+/** What one contestant's process prints. */
+interface Timing {
+  readonly median_ms: number;
+}
+
+const execute = promisify(execFile);
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Multiply-adds × 2 of one step: forward and weight gradients of all layers, input gradients of all but the first. */
+const FLOPS = 2 * 128 * (3 * (784 * 300 + 300 * 100 + 100 * 10) - 784 * 300);
+
+/** glibc settings without which PyTorch pays for page faults on small virtual machines. */
+const malloc = {
+  MALLOC_MMAP_THRESHOLD_: "4294967296",
+  MALLOC_TRIM_THRESHOLD_: "8589934592",
+  MALLOC_TOP_PAD_: "268435456",
+};
+
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      python: { type: "string" },
+      node: { type: "string", multiple: true, default: [process.execPath] },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "2" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return;
+  }
+  const { python, node: nodes, seconds } = values;
+  const rounds = Number(values.rounds);
+  const versions = await Promise.all(nodes.map((node) => versionOf(node)));
+  const rows = [];
+  for (const threads of [1, 2]) {
+    const torch: number[] = [];
+    const ours: number[][] = nodes.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      if (python) torch.push(await torchStep(python, threads, seconds));
+      for (const [i, node] of nodes.entries()) {
+        ours[i]?.push(await ourStep(node, [threads, 128, 20, Number(seconds)]));
+      }
+    }
+    for (const [i, times] of ours.entries()) {
+      const ms = median(times);
+      rows.push({
+        node: versions[i] ?? "",
+        threads,
+        "ms/step": ms.toFixed(2),
+        "GF/s": (FLOPS / ms / 1e6).toFixed(1),
+        "torch ms": python ? median(torch).toFixed(2) : "–",
+        ratio: python ? median(times.map((t, r) => t / (torch[r] ?? Number.NaN))).toFixed(2) : "–",
+      });
+    }
+  }
+  const epochs = [];
+  for (const [i, node] of nodes.entries()) {
+    const minibatches = 234;
+    const ms = await ourStep(node, [2, 256, minibatches, Number(seconds)]);
+    // 60,000 images are 234.375 minibatches of 256.
+    const epoch = ((ms * 60_000) / 256 / 1e3).toFixed(2);
+    epochs.push({ node: versions[i] ?? "", threads: 2, batch: 256, "s/epoch": epoch });
+  }
+  if (values.json) console.log(JSON.stringify({ machine: machine(), steps: rows, epochs }));
+  else console.log([machine(), textTable(rows), textTable(epochs)].join("\n\n"));
+}
+
+/** The faster of PyTorch's two optimisers. */
+async function torchStep(python: string, threads: number, seconds: string): Promise<number> {
+  const times = [];
+  for (const variant of ["plain", "fused"]) {
+    const args = [path("peers/pytorch_step.py"), "mlp", `${threads}`, "128", seconds, variant];
+    times.push(await timing(python, args));
+  }
+  return Math.min(...times);
+}
+
+function ourStep(node: string, args: readonly number[]): Promise<number> {
+  const script = path("peers/engine_step.ts");
+  return timing(node, ["--import", import.meta.resolve("tsx"), script, ...args.map(String)]);
+}
+
+async function timing(command: string, args: string[]): Promise<number> {
+  const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc } });
+  return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Timing).median_ms;
+}
+
+async function versionOf(node: string): Promise<string> {
+  return (await execute(node, ["--version"])).stdout.trim();
+}

@@ -1,0 +1,58 @@
+/**
+ * Times our training step of LeNet300, in a process of its own, as peers/pytorch_step.py does:
+ *
+ *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS
+ *
+ * Prints one JSON line: median and 10th percentile in ms per step, over epochs of MINIBATCHES steps; the gather of
+ * the minibatches from the uint8 images is included.
+ */
+import type { Split } from "../../src/data/dataset.ts";
+import { wasmEngine } from "../../src/engine/wasm/engine.ts";
+import { random } from "../../src/math/random.ts";
+import { lenet300 } from "../../src/net/zoo.ts";
+
+const [threads, batch, minibatches, seconds] = process.argv.slice(2).map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+const count = batch * minibatches;
+const rng = random(1);
+const images = Uint8Array.from({ length: count * 784 }, () => rng.uniform() * 256);
+const labels = Uint8Array.from({ length: count }, () => rng.uniform() * 10);
+const train: Split = { images, labels, count };
+const { network, weights } = lenet300({ seed: 1 });
+const session = await wasmEngine({ threads }).open(
+  network,
+  {
+    name: "noise",
+    source: "seeded noise",
+    shape: [28, 28, 1],
+    classes: 10,
+    train,
+    test: { images: images.slice(0, 784), labels: labels.slice(0, 1), count: 1 },
+    mean: new Float32Array(784).fill(0.5),
+  },
+  { batch },
+);
+session.write(weights);
+session.setTargets(
+  Object.fromEntries(Object.entries(weights).filter(([key]) => key.endsWith(".w"))),
+);
+const order = Uint32Array.from({ length: count }, (_, i) => (i * 7919) % count);
+const options = { order, from: 0, rate: 0.01, momentum: 0.9, mu: 1e-2 };
+
+await session.train(options);
+const times: number[] = [];
+let [steps, total] = [0, 0];
+while (total < seconds || times.length < 3) {
+  const result = await session.train(options);
+  times.push((result.seconds * 1e3) / minibatches);
+  steps += minibatches;
+  total += result.seconds;
+}
+await session.close();
+times.sort((a, b) => a - b);
+const at = (fraction: number) => times[Math.floor(times.length * fraction)];
+console.log(JSON.stringify({ peer: "lclab", median_ms: at(0.5), p10_ms: at(0.1), steps }));
