@@ -27,7 +27,7 @@ export async function buildPlotly(root) {
     readFileSync(join(root, "node_modules/plotly.js-dist/package.json"), "utf8"),
   );
   const licence = `/* plotly.js v${version}, copyright Plotly, Inc., MIT licence */\n`;
-  replace(join(root, "dist"), "plotly.min.js", licence + code);
+  return [replace(join(root, "dist"), "plotly.min.js", licence + code)];
 }
 
 /** dist/labextension: a prebuilt extension as JupyterLab's loader expects it. Its types are checked first. */
@@ -78,4 +78,5 @@ function replace(folder, name, text) {
   writeFileSync(temporary, text);
   rmSync(join(folder, name), { force: true });
   renameSync(temporary, join(folder, name));
+  return join(folder, name);
 }

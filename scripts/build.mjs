@@ -6,8 +6,8 @@
  *   labextension  JupyterLab's renderer of our figures
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildLabextension, buildPlotly, labextensionInputs } from "./build-browser.mjs";
 import { runQuietly } from "./run.mjs";
 import { runMain } from "./say.mjs";
@@ -17,7 +17,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 const stamps = join(dist, "build.json");
 
-/** A part of the build. `inputs` are files and strings; `output` is a file that must stand when it is up to date. */
+/** A part of the build: what it is made from, files and strings, and how; `make` returns the files it wrote. */
 const parts = [
   {
     name: "wasm",
@@ -25,8 +25,10 @@ const parts = [
       [...filesBelow(join(root, "src/engine/wasm/assembly")), join(root, "scripts/build-wasm.mjs")],
       [version("assemblyscript")],
     ],
-    upToDate: async () => (await wasm())?.outputsExist?.() ?? true,
-    make: async () => (await wasm())?.buildWasm(),
+    make: async () => {
+      const { buildWasm } = await import("./build-wasm.mjs");
+      return [await buildWasm()];
+    },
   },
   {
     name: "code",
@@ -39,8 +41,6 @@ const parts = [
       ],
       [version("typescript")],
     ],
-    upToDate: () =>
-      (readStamps(stamps).emitted ?? ["none"]).every((file) => existsSync(join(root, file))),
     make: compile,
   },
   {
@@ -49,7 +49,6 @@ const parts = [
       [join(root, "scripts/build-browser.mjs")],
       [version("plotly.js-dist"), version("esbuild")],
     ],
-    upToDate: () => existsSync(join(dist, "plotly.min.js")),
     make: () => buildPlotly(root),
   },
   {
@@ -58,7 +57,6 @@ const parts = [
       [...labextensionInputs(root), join(root, "scripts/build-browser.mjs")],
       [version("plotly.js-dist"), version("esbuild"), version("typescript"), ownVersion()],
     ],
-    upToDate: () => existsSync(join(dist, "labextension/package.json")),
     make: () => buildLabextension(root),
   },
 ];
@@ -70,39 +68,35 @@ export async function build({ only, onStart = () => {} } = {}) {
     if (only && !only.includes(part.name)) continue;
     const [files, more] = part.inputs();
     const key = contentHash(root, files, more);
-    if (readStamps(stamps)[part.name] === key && (await part.upToDate())) continue;
+    const before = readStamps(stamps)[part.name];
+    if (before?.key === key && before.written.every((file) => existsSync(join(root, file))))
+      continue;
     onStart(part.name);
-    await part.make();
-    writeStamp(stamps, part.name, key);
+    const written = (await part.make()).map((file) => relative(root, file));
+    // Files of sources that are gone go too.
+    for (const old of before?.written ?? []) {
+      if (!written.includes(old)) rmSync(join(root, old), { force: true });
+    }
+    writeStamp(stamps, part.name, { key, written });
     built.push(part.name);
   }
   return built;
 }
 
-/** TypeScript to dist/; files of sources that are gone go too. */
+/** TypeScript to dist/. */
 async function compile() {
   const tsc = join(root, "node_modules/typescript/bin/tsc");
   const args = [tsc, "-p", "tsconfig.build.json", "--listEmittedFiles", "--pretty", "false"];
   const output = await runQuietly(process.execPath, args, {
     cwd: root,
     what: "TypeScript",
-    hint: "Nothing of it can be trusted until the errors above are gone.",
+    hint: "Correct the errors above, then build again.",
+    ofInterest: (line) => !line.startsWith("TSFILE: "),
   });
-  const emitted = output
+  return output
     .split(/\r?\n/)
     .filter((line) => line.startsWith("TSFILE: "))
     .map((line) => resolve(root, line.slice("TSFILE: ".length)));
-  const now = emitted.map((file) => file.slice(root.length + 1));
-  const kept = new Set(now);
-  for (const old of readStamps(stamps).emitted ?? []) {
-    if (!kept.has(old)) rmSync(join(root, old), { force: true });
-  }
-  writeStamp(stamps, "emitted", now);
-}
-
-async function wasm() {
-  const script = join(root, "scripts/build-wasm.mjs");
-  return existsSync(script) ? import(pathToFileURL(script).href) : undefined;
 }
 
 function isSource(path) {

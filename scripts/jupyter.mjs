@@ -19,21 +19,29 @@ const startMs = 60_000;
 /**
  * Starts the server and waits until it listens.
  * Returns { url, exited, stop }: the address with its token, a promise of the exit, and a clean end.
- * @param options.notebook path below root to open, if any; options.port exact port, else any free one from 8888.
+ * `notebook` is a path below root to open; `port` the exact port, else the first free one from 8888; `settings` more
+ * of Jupyter's own, such as { "LabApp.expose_app_in_browser": "True" }.
  * @throws Refusal with the log's last lines if it does not come up.
  */
-export async function startJupyter(root, { notebook, port, browser = false, token } = {}) {
+export async function startJupyter(
+  root,
+  { notebook, port, browser = false, token, settings = {} } = {},
+) {
   const state = join(root, ".lclab", "jupyter");
   const runtime = join(state, `runtime-${process.pid}-${Date.now().toString(36)}`);
   mkdirSync(runtime, { recursive: true });
   const log = join(state, "jupyter.log");
-  const child = spawn(venvPaths(root).python, labArguments(root, { notebook, port, browser }), {
-    cwd: root,
-    env: jupyterEnvironment(state, runtime, token),
-    stdio: ["ignore", "pipe", "pipe"],
-    // A group of its own: Ctrl-C reaches this script alone, which then ends the server without its question.
-    detached: process.platform !== "win32",
-  });
+  const child = spawn(
+    venvPaths(root).python,
+    labArguments(root, { notebook, port, browser, settings }),
+    {
+      cwd: root,
+      env: jupyterEnvironment(state, runtime, token),
+      stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own: Ctrl-C reaches this script alone, which then ends the server without its question.
+      detached: process.platform !== "win32",
+    },
+  );
   const tail = keepTail(child, createWriteStream(log));
   const exited = new Promise((resolve) => {
     child.once("error", () => resolve(1));
@@ -59,7 +67,7 @@ export async function startJupyter(root, { notebook, port, browser = false, toke
   };
 }
 
-function labArguments(root, { notebook, port, browser }) {
+function labArguments(root, { notebook, port, browser, settings }) {
   const all = {
     "ServerApp.root_dir": root,
     "ServerApp.open_browser": browser ? "True" : "False",
@@ -72,6 +80,7 @@ function labArguments(root, { notebook, port, browser }) {
     "LabApp.news_url": "None",
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "LabApp.extension_manager": "readonly",
+    ...settings,
     ...(port === undefined ? {} : { "ServerApp.port": port, "ServerApp.port_retries": 0 }),
   };
   const options = Object.entries(all).map(([name, value]) => `--${name}=${value}`);

@@ -4,19 +4,24 @@ import { Refusal } from "./say.mjs";
 
 /**
  * Runs a program to its end, quietly. Its output appears only if it fails, inside the Refusal.
- * `what` names the work in that message; `hint` says what to do.
+ * `what` names the work in that message; `hint` says what to do; `ofInterest` tells the lines worth printing.
  */
-export async function runQuietly(command, args, { what, hint = "", ...options }) {
+export async function runQuietly(
+  command,
+  args,
+  { what, hint = "", ofInterest = () => true, ...options },
+) {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text) => {
-      output = (output + text).slice(-8000);
+      output += text;
     });
   }
   const code = await ended(child);
   if (code !== 0) {
-    throw new Refusal(`${output.trimEnd()}\n${what} failed (${describe(code)}). ${hint}`.trim());
+    const lines = output.trimEnd().split(/\r?\n/).filter(ofInterest).slice(-60);
+    throw new Refusal(`${lines.join("\n")}\n${what} failed (${describe(code)}). ${hint}`.trim());
   }
   return output;
 }

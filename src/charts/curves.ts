@@ -4,7 +4,7 @@ import type { Axis, Chart, NumbersTable, Series } from "./chart.ts";
 import { decimate } from "./decimate.ts";
 import { short } from "./numbers.ts";
 import type { Style } from "./palette.ts";
-import { statusLine } from "./status.ts";
+import { isTraining, statusLine } from "./status.ts";
 
 /** One curve of a panel: what it takes of each record; undefined takes nothing. */
 export interface Curve {
@@ -43,7 +43,7 @@ export function curves(panels: readonly LivePanel[]): Curves {
     add(record) {
       if (!newest) epochsBefore = record.epochsDone - (record.kind === "epoch" ? 1 : 0);
       newest = record;
-      if (record.kind === "step") steps.push(record);
+      if (record.kind === "step" || isTraining(record)) steps.push(record);
       for (const { curve, x, y } of lines) {
         const value = curve.value(record);
         if (value === undefined) continue;
@@ -54,10 +54,14 @@ export function curves(panels: readonly LivePanel[]): Curves {
       }
     },
     chart(status) {
-      const last = lines.map(({ curve, y }) => `${curve.name} ${short(y.at(-1) ?? Number.NaN)}`);
+      const last = lines
+        .filter(({ y }) => y.length > 0)
+        .map(({ curve, y }) => `${curve.name} ${short(y.at(-1) ?? Number.NaN)}`);
       const line = status ?? (newest ? statusLine(newest, epochsBefore) : "starting");
+      const training = isTraining(newest);
+      const title = training ? "Training" : "LC run";
       return {
-        title: "LC run",
+        title,
         subtitle: line,
         panels: panels.map(({ title, y }, i) => ({
           title,
@@ -79,16 +83,23 @@ export function curves(panels: readonly LivePanel[]): Curves {
             style: curve.style,
             line: "straight",
             markers: curve.markers,
-            legend: true,
+            legend: x.length > 0,
             group: curve.name,
           };
         }),
-        summary: `LC run, ${line}: ${last.join(", ")}`,
-        table: stepsTable(steps),
+        summary: `${title}, ${[line, last.join(", ")].filter((part) => part !== "").join(": ")}`,
+        table: training ? epochsTable(steps) : stepsTable(steps),
         emptyText: "no values yet",
         rowHeight: 250,
       };
     },
+  };
+}
+
+function epochsTable(epochs: readonly Progress[]): NumbersTable {
+  return {
+    columns: ["epoch", "rate", "L(w)", "test error %"],
+    rows: epochs.map((e) => [e.epoch, e.rate, e.loss, e.testError ?? Number.NaN]),
   };
 }
 

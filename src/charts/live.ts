@@ -3,10 +3,7 @@ import type { Progress } from "../lc/progress.ts";
 import { curves, type LivePanel } from "./curves.ts";
 import { figure } from "./figure.ts";
 import { type DisplayHandle, notebookDisplay } from "./notebook.ts";
-import { distance } from "./panels/distance.ts";
-import { loss } from "./panels/loss.ts";
-import { penalty } from "./panels/penalty.ts";
-import { testError } from "./panels/test-error.ts";
+import { panels as all } from "./panels/live-panels.ts";
 import { progressText, type RunView, type TextStream } from "./progress-text.ts";
 import { endLine } from "./status.ts";
 import { type Throttle, throttle } from "./throttle.ts";
@@ -19,11 +16,11 @@ export interface LiveOptions {
 }
 
 /**
- * Runs `steps` to its end and returns its result, showing loss, penalty, distance and test error, or the given
+ * Runs `steps`, an LC run or a training, to its end and returns its result, showing loss, penalty, distance and test error, or the given
  * panels, in one figure updated in place; outside a notebook, one line of text. The last state is always shown,
  * also when the run fails; the failure is then thrown on.
  * @example
- * const solution = await live(plan.steps(options), loss(), testError())
+ * const solution = await live(plan.steps(options), panels.loss(), panels.testError())
  */
 export function live<Result>(
   steps: AsyncGenerator<Progress, Result>,
@@ -49,22 +46,22 @@ export async function liveWith<Result>(
   const view = (await notebookView(panels)) ?? progressText(stream);
   const updates = throttle(1000 / updatesPerSecond, () => view.show());
   let last: Progress | undefined;
-  let lastStep: Progress | undefined;
+  let lastTested: Progress | undefined;
   try {
     for (;;) {
       const next = await steps.next();
       if (next.done) {
-        end(updates, view, endLine(statusOf(next.value), last, lastStep));
+        end(updates, view, endLine(statusOf(next.value), last, lastTested));
         return next.value;
       }
       last = next.value;
-      if (last.kind === "step") lastStep = last;
+      if (last.testError !== undefined) lastTested = last;
       view.add(last);
       updates.request();
     }
   } catch (error) {
     const name = error instanceof Error ? error.name : "error";
-    end(updates, view, endLine(`failed (${name})`, last, lastStep));
+    end(updates, view, endLine(`failed (${name})`, last, lastTested));
     throw error;
   }
 }
@@ -73,7 +70,9 @@ export async function liveWith<Result>(
 async function notebookView(panels: readonly LivePanel[]): Promise<RunView | undefined> {
   const display = notebookDisplay();
   if (!display) return undefined;
-  const run = curves(panels.length > 0 ? panels : [loss(), penalty(), distance(), testError()]);
+  const run = curves(
+    panels.length > 0 ? panels : [all.loss(), all.penalty(), all.distance(), all.testError()],
+  );
   const handle = (await display(figure(run.chart()))) as DisplayHandle | undefined;
   return {
     add: run.add,

@@ -1,7 +1,7 @@
 /** A run's progress as one line of text, for terminals and logs. */
 import type { Progress } from "../lc/progress.ts";
 import { short } from "./numbers.ts";
-import { statusLine } from "./status.ts";
+import { isTraining, statusLine } from "./status.ts";
 
 /** What shows a run. */
 export interface RunView {
@@ -36,11 +36,11 @@ export function progressText(stream: TextStream): RunView {
   return {
     add(record) {
       newest = record;
-      if (record.kind === "step") lastStep = record;
+      if (record.kind === "step" || isTraining(record)) lastStep = record;
     },
     show(status) {
       if (status !== undefined) {
-        put(`LC run: ${status}`, true);
+        put(`${isTraining(newest) ? "Training" : "LC run"}: ${status}`, true);
         return;
       }
       const record = stream.isTTY ? newest : lastStep;

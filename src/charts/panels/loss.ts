@@ -11,7 +11,8 @@ export function loss(): LivePanel {
         name: "L(w)",
         style: { ...styleOf(0), dash: "solid" },
         markers: false,
-        value: (record) => (record.step === 0 ? undefined : record.loss),
+        // NaN at direct compression, where nothing is trained yet.
+        value: (record) => (Number.isNaN(record.loss) ? undefined : record.loss),
       },
       {
         name: "L(Δ(Θ))",
