@@ -1,4 +1,4 @@
-import { createRequire, register, registerHooks } from "node:module";
+import nodeModule, { createRequire, register } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compileFunction, constants } from "node:vm";
@@ -46,7 +46,7 @@ export function cellImports(folder: string): CellImports {
     if (warmed) return;
     warmed = true;
     // In this thread where node can (≥ 22.15), else in the loader's own.
-    if (typeof registerHooks === "function") registerHooks(hooks.inThread);
+    if (typeof nodeModule.registerHooks === "function") nodeModule.registerHooks(hooks.inThread);
     else register(import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js", import.meta.url);
   };
 

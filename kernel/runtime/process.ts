@@ -7,6 +7,9 @@ import { type Command, descriptors, encodeFrame, type Frame, frameReader } from 
 /** How long a process asked to close may take before it is killed. */
 const closeMs = 500;
 
+/** What node prints when a process with an inspector session exits. */
+const inspectorFarewell = "Waiting for the debugger to disconnect...\n";
+
 /** What a user process reports. */
 export interface UserProcessEvents {
   frame(frame: Frame): void;
@@ -56,7 +59,10 @@ export function userProcess(events: UserProcessEvents): UserProcess {
     ["stdout", child.stdout],
     ["stderr", child.stderr],
   ] as const)
-    stream?.setEncoding("utf8").on("data", (text: string) => events.output(name, text));
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      const own = text.replace(inspectorFarewell, "");
+      if (own !== "") events.output(name, own);
+    });
   for (let fd = 1; fd <= descriptors.commands; fd++) pipe(fd).on("error", () => {}); // its exit tells
 
   return {
@@ -87,6 +93,8 @@ function arguments_(): string[] {
   return [
     // Terminating a cell inside an async hook must not abort the process.
     "--no-force-async-hooks-checks",
+    // Some of what the runtime builds on is experimental in older versions; no cell should say so.
+    "--disable-warning=ExperimentalWarning",
     ...(major >= 22 && major < 24 ? ["--experimental-async-context-frame"] : []),
     ...(source ? ["--import", import.meta.resolve("tsx")] : []),
     fileURLToPath(new URL(source ? "./user.ts" : "./user.js", import.meta.url)),

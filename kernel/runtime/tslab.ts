@@ -44,7 +44,9 @@ function shower(show: (bundle: object) => void): TslabDisplay {
 
 /** What a cell gets for `import * as tslab from "tslab"`, so that notebooks written for tslab run unchanged. */
 export const tslab: Record<string, unknown> = {
-  display: shower((bundle) => display(bundle, { raw: true })),
+  display: shower((bundle) => {
+    display(bundle, { raw: true });
+  }),
   /** A display that each further call replaces. */
   newDisplay(): TslabDisplay {
     let handle: DisplayHandle | undefined;

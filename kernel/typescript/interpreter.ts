@@ -25,8 +25,12 @@ export function typescriptInterpreter(): Interpreter {
   let closed = false;
 
   function start(): UserProcess {
+    let ready = false;
     const mine: UserProcess = userProcess({
-      frame,
+      frame(received) {
+        if (received.type === "ready") ready = true;
+        else frame(received);
+      },
       output: (name, text) => executions.get(lastId)?.show({ type: "stream", name, text }),
       exit(how) {
         if (user !== mine) return;
@@ -35,14 +39,13 @@ export function typescriptInterpreter(): Interpreter {
         const outcome = died(how);
         if (running) running.end(interrupted ? interruptedDeath() : outcome);
         else lost = outcome;
-        user = start();
+        if (ready) user = start(); // one that never started would not start now either
       },
     });
     return mine;
   }
 
-  function frame(frame: Frame): void {
-    if (frame.type === "ready") return;
+  function frame(frame: Exclude<Frame, { type: "ready" }>): void {
     const execution = executions.get(frame.cell);
     if (frame.type === "done") {
       // Output of native code travels in another pipe: let it arrive first.

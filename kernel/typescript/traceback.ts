@@ -56,11 +56,23 @@ export function compileTraceback({ issues }: CompileError, source: string, label
 /** Replaces the internal places of cells in a text, such as a printed stack, by those the user knows. */
 export function located(text: string, cells: Cells): string {
   if (!text.includes("lclab:cell/")) return text;
-  return text.replace(/lclab:cell\/(\d+):(\d+):(\d+)/g, (whole, id, line, column) => {
+  const shown = text
+    .split("\n")
+    .filter((line) => !internalLine(line))
+    .join("\n");
+  return shown.replace(/lclab:cell\/(\d+):(\d+):(\d+)/g, (whole, id, line, column) => {
     const cell = cells(Number(id));
     const place = cell?.compiled.original({ line: Number(line), column: Number(column) });
     return place ? `Cell ${cell?.label}:${place.line}:${place.column}` : whole;
   });
+}
+
+/** A stack line of the machinery that evaluates cells. */
+function internalLine(line: string): boolean {
+  return (
+    /^\s+at /.test(line) &&
+    (line.includes(ownCode) || /\(node:inspector:|new Promise \(<anonymous>\)/.test(line))
+  );
 }
 
 function lines(failure: Failure, cells: Cells): string[] {
