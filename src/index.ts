@@ -1,3 +1,9 @@
+export type { Chart } from "./charts/chart.ts";
+export { type Figure, figure } from "./charts/figure.ts";
+export { live, liveWith } from "./charts/live.ts";
+export { offlineCharts } from "./charts/offline.ts";
+export { errorCompression } from "./charts/panels/error-compression.ts";
+export { panels } from "./charts/panels/live-panels.ts";
 export { defineCompression } from "./compression/compression.ts";
 export type {
   Compression,

@@ -86,6 +86,10 @@ export class LcRun {
         yield record;
         if (record.distance < tolerance) break;
       }
+      if (this.#options.evaluate === "last") {
+        const { thetas } = this.state;
+        await this.#evaluate(session, this.state, deltasOf(this.#model, this.#tasks, thetas));
+      }
       return this.#solution(signal.aborted ? "stopped" : "finished", this.state);
     } finally {
       release();
@@ -215,15 +219,9 @@ export class LcRun {
 
   /** The record of a finished C step (or direct compression): storage, distortion, and what Δ(Θ) achieves. */
   async #stepRecord(session: EngineSession, state: LCState): Promise<Progress> {
-    const { evaluate = "both", mu, lStep } = this.#options;
+    const { evaluate = "every", mu, lStep } = this.#options;
     const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
-    const compressed = { ...state.rest, ...deltas };
-    const test = evaluate === "none" ? undefined : await session.evaluate("test", compressed);
-    const train = evaluate === "both" ? await session.evaluate("train", compressed) : undefined;
-    this.#scores = {
-      ...(train ? { trainLoss: train.loss } : {}),
-      ...(test ? { testErrors: test.errors, testError: (100 * test.errors) / test.count } : {}),
-    };
+    if (evaluate === "every") await this.#evaluate(session, state, deltas);
     const { testErrors: _, ...scores } = this.#scores;
     const { norm, gap } = distances(state.weights, deltas);
     const { bits, ratio } = sizeOf(this.#model.network, this.#tasks, state.thetas);
@@ -243,6 +241,18 @@ export class LcRun {
       ratio,
       ...scores,
     });
+  }
+
+  /** Scores of the compressed network: Δ(Θ) and the parameters outside the compression. */
+  async #evaluate(session: EngineSession, state: LCState, deltas: Arrays): Promise<void> {
+    const compressed = { ...state.rest, ...deltas };
+    const train = await session.evaluate("train", compressed);
+    const { errors, count } = await session.evaluate("test", compressed);
+    this.#scores = {
+      trainLoss: train.loss,
+      testErrors: errors,
+      testError: (100 * errors) / count,
+    };
   }
 
   #record(

@@ -18,8 +18,8 @@ export interface RunOptions {
   readonly warmStart?: LCState | undefined;
   /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this after a step; default 0 (never). */
   readonly tolerance?: number;
-  /** After each step, evaluate Δ(Θ) on "both" splits (default), on "test" only, or on "none". */
-  readonly evaluate?: "both" | "test" | "none";
+  /** Evaluate Δ(Θ) on both splits after "every" step (default), after the "last" only, or "never". */
+  readonly evaluate?: "every" | "last" | "never";
   /** Default: the WASM engine on all cores. */
   readonly engine?: Engine;
   /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */

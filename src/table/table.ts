@@ -26,7 +26,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
   const shown = (): string[][] =>
     rows.map((row) => row.map((cell, j) => text(cell, columns[j] as Column)));
   const right = columns.map((_, j) => rows.some((row) => typeof row[j] === "number"));
-  return Object.freeze({
+  const self: Table & { [key: symbol]: () => Record<string, string> } = {
     columns,
     rows,
     toText() {
@@ -57,7 +57,12 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
         .join("");
       return `<table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
     },
-  });
+    [Symbol.for("Jupyter.display")]: () => ({
+      "text/plain": self.toText(),
+      "text/html": self.toHTML(),
+    }),
+  };
+  return Object.freeze(self);
 }
 
 export function escapeHtml(text: string): string {
