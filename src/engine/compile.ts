@@ -27,7 +27,7 @@ export interface Compiled {
  */
 const EVALUATION_ROWS = 512;
 
-/** Weight panels per update task: long enough to hide the claim, short enough to share evenly. */
+/** Input panels per update task: long enough to hide the claim, short enough to share evenly. */
 const RUN_PANELS = 32;
 
 /**

@@ -11,8 +11,8 @@ import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
 import { Pool, type Progress } from "./pool.ts";
 
-/** Rows a thread takes through a row phase at a time: enough to reuse each weight panel from the cache. */
-const TASK_ROWS = 32;
+/** Rows a thread takes through a row phase at a time: few, so that the last ones finish together. */
+const TASK_ROWS = 16;
 
 /** One pass over a split. */
 interface Pass {
