@@ -66,6 +66,7 @@ export async function buildLabextension(root) {
     "package.json",
     `${JSON.stringify({ ...manifest, version, license }, null, 2)}\n`,
   );
+  return filesBelow(folder);
 }
 
 function shortHash(bytes) {

@@ -19,15 +19,22 @@ const startMs = 60_000;
 /**
  * Starts the server and waits until it listens.
  * Returns { url, exited, stop }: the address with its token, a promise of the exit, and a clean end.
+ * `state` is the folder for its settings, default .lclab/jupyter;
  * `notebook` is a path below root to open; `port` the exact port, else the first free one from 8888; `settings` more
  * of Jupyter's own, such as { "LabApp.expose_app_in_browser": "True" }.
  * @throws Refusal with the log's last lines if it does not come up.
  */
 export async function startJupyter(
   root,
-  { notebook, port, browser = false, token, settings = {} } = {},
+  {
+    state = join(root, ".lclab", "jupyter"),
+    notebook,
+    port,
+    browser = false,
+    token,
+    settings = {},
+  } = {},
 ) {
-  const state = join(root, ".lclab", "jupyter");
   const runtime = join(state, `runtime-${process.pid}-${Date.now().toString(36)}`);
   mkdirSync(runtime, { recursive: true });
   const log = join(state, "jupyter.log");
@@ -76,8 +83,7 @@ function labArguments(root, { notebook, port, browser, settings }) {
     "KernelSpecManager.ensure_native_kernel": "False",
     "KernelSpecManager.allowed_kernelspecs": "{'lclab'}",
     "MappingKernelManager.default_kernel_name": "lclab",
-    // No question about news, no look for a newer version: nothing leaves this machine unasked.
-    "LabApp.news_url": "None",
+    // No look for a newer version: nothing leaves this machine unasked.
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "LabApp.extension_manager": "readonly",
     ...settings,

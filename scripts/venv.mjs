@@ -1,6 +1,7 @@
 /** .venv: a Python environment of our own with JupyterLab, our kernel and our figure renderer in it. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { findPython } from "./python.mjs";
 import { runQuietly } from "./run.mjs";
 import { Refusal } from "./say.mjs";
@@ -55,6 +56,15 @@ export async function prepareVenv(root, command, announce = () => {}) {
     ],
     { env, what: "pip install", hint: "Check the network, then start again." },
   );
+  // Without the plugin that asks whether it may fetch news.
+  const settings = join(folder, "share", "jupyter", "lab", "settings");
+  mkdirSync(settings, { recursive: true });
+  writeFileSync(
+    join(settings, "page_config.json"),
+    JSON.stringify({
+      disabledExtensions: { "@jupyterlab/apputils-extension:announcements": true },
+    }),
+  );
   writeStamp(stamps, "requirements", requirementsHash(root));
   return true;
 }
@@ -94,5 +104,6 @@ export function pythonEnvironment(env = process.env) {
 
 function requirementsHash(root) {
   const requirements = join(root, "scripts", "requirements.txt");
-  return contentHash(root, [], [readFileSync(requirements, "utf8")]);
+  // Made by this script too: what it writes beside the packages follows it.
+  return contentHash(root, [requirements, fileURLToPath(import.meta.url)]);
 }

@@ -21,6 +21,9 @@ interface MimeModel {
 /** Always so: nothing is offered for upload, no logo, and the figure follows the window. */
 const config = { showSendToCloud: false, displaylogo: false, responsive: true };
 
+/** Pixels of a figure that names no height, as Plotly has it. */
+const defaultHeight = 450;
+
 /** A factory of renderers for JupyterLab's registry. */
 export function renderer(
   Widget: WidgetClass,
@@ -85,7 +88,10 @@ export function renderer(
       this.#plotly ??= await loadPlotly();
       while (this.#stale && this.#figure && !this.isDisposed) {
         this.#stale = false;
-        await this.#plotly.react(this.node, themed(this.#figure, theme));
+        const figure = themed(this.#figure, theme);
+        // When it resizes, Plotly forgets layout.height and takes its node's, which must therefore have one.
+        this.node.style.height = `${Number(figure.layout.height) || defaultHeight}px`;
+        await this.#plotly.react(this.node, figure);
         this.#renders++;
         this.node.dataset.lclabRenders = String(this.#renders);
       }

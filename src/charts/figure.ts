@@ -165,17 +165,23 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
     showline: true,
     gridcolor: "rgba(128,128,128,0.25)",
     linecolor: "rgba(128,128,128,0.7)",
-    ...(axis.scale === "log" && range[1] - range[0] > 4.6
-      ? { exponentformat: "power", minorloglabels: "none" }
-      : { tickformat: ".4~g" }),
     ...(ticks
       ? {
           tickmode: "array",
           tickvals: ticks.map((t) => t.value),
           ticktext: ticks.map((t) => t.text),
         }
-      : { nticks: axis.scale === "log" ? 5 : 8 }),
+      : automaticTicks(axis, range[1] - range[0])),
   };
+}
+
+/** `span` in decades on a log axis: powers of ten over many, 1 2 5 over few, linear steps within one. */
+function automaticTicks({ scale }: Panel["x"], span: number): Record<string, unknown> {
+  const decimal = { tickformat: ".4~g" };
+  if (scale === "linear") return { ...decimal, nticks: 8 };
+  if (span > 4.6) return { exponentformat: "power", dtick: Math.ceil(span / 7) };
+  if (span > 2.5) return { ...decimal, dtick: 1 };
+  return { ...decimal, ...(span > 0.6 ? { dtick: "D2" } : { nticks: 5 }) };
 }
 
 function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | undefined): object[] {

@@ -57,6 +57,7 @@ const figure = JSON.parse(root.querySelector('script[type="application/json"]').
 figure.layout.font = Object.assign({ color: getComputedStyle(root).color }, figure.layout.font);
 const place = root.firstElementChild;
 place.textContent = "";
+place.style.height = figure.layout.height + "px";
 Plotly.newPlot(place, figure.data, figure.layout, figure.config);
 };
 draw();
