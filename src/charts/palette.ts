@@ -43,6 +43,6 @@ export function styleOf(index: number): Style {
     color: colors[index % colors.length] ?? grey,
     // Shifted by one at each round, so that a colour comes back with another marker.
     marker: markers[(index + round) % markers.length] ?? "circle",
-    dash: dashes[(index + Math.floor(index / 35)) % dashes.length] ?? "solid",
+    dash: dashes[(index + 2 * Math.floor(index / 49)) % dashes.length] ?? "solid",
   };
 }

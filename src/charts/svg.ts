@@ -143,7 +143,7 @@ function seriesMarks(
 function clipped(line: string, series: Series, { left, top, width, height }: Box): string {
   if (line === "" || series.stretches !== false) return line;
   const viewBox = [left, top, width, height].map(tenth).join(" ");
-  return `<svg${attributes({ x: left, y: top, width, height, viewBox })}>${line}</svg>`;
+  return `<svg${attributes({ x: left, y: top, width, height, viewBox, "aria-hidden": "true" })}>${line}</svg>`;
 }
 
 function axisMarks(panel: Panel, box: Box, x: Range, y: Range): string {
