@@ -15,7 +15,7 @@ export function labextensionInputs(root) {
 
 /** dist/plotly.min.js: the whole of Plotly, minified; as a classic script it defines the global Plotly. */
 export async function buildPlotly(root) {
-  const { transform } = await import("esbuild");
+  const { stop, transform } = await import("esbuild");
   const source = readFileSync(join(root, "node_modules/plotly.js-dist/plotly.js"), "utf8");
   const { code } = await transform(source, {
     minify: true,
@@ -23,6 +23,7 @@ export async function buildPlotly(root) {
     legalComments: "none",
     charset: "utf8",
   });
+  await stop();
   const { version } = JSON.parse(
     readFileSync(join(root, "node_modules/plotly.js-dist/package.json"), "utf8"),
   );
@@ -39,7 +40,7 @@ export async function buildLabextension(root) {
     [join(root, "node_modules/typescript/bin/tsc"), "-p", source, "--pretty", "false"],
     { cwd: root, what: "TypeScript in kernel/labextension" },
   );
-  const { build } = await import("esbuild");
+  const { build, stop } = await import("esbuild");
   const plotly = readFileSync(join(root, "dist/plotly.min.js"));
   const { outputFiles } = await build({
     entryPoints: [join(source, "entry.ts")],
@@ -51,6 +52,8 @@ export async function buildLabextension(root) {
     define: { PLOTLY_FILE: JSON.stringify(`plotly.${shortHash(plotly)}.js`) },
     logLevel: "warning",
   });
+  // Its service would stay beside JupyterLab.
+  await stop();
   const entry = outputFiles[0].contents;
   // Jupyter lets browsers keep static files for ever, so a name stands for one content.
   const load = `static/remoteEntry.${shortHash(entry)}.js`;

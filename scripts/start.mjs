@@ -42,9 +42,20 @@ await runMain(async () => {
   return 0;
 });
 
-/** Resolves at the first Ctrl-C or SIGTERM; a second one while the server ends changes nothing: it is killed in time. */
+/**
+ * Resolves at the first Ctrl-C or other request to end; a second one changes nothing, since the end has its time limit.
+ * npm passes signals to its shell only, which may not pass them on: without that parent it is time to end, too.
+ */
 function awaitSignal() {
   return new Promise((resolve) => {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => resolve(name));
+    if (process.env.npm_lifecycle_event === undefined) return;
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(watch);
+      resolve("orphaned");
+    }, 500);
+    watch.unref();
   });
 }
