@@ -90,6 +90,8 @@ export interface InterruptReply {
   count: number;
   /** True if somebody listens to the cell's AbortSignal. */
   listening: boolean;
+  /** True if the cell cannot begin, because a background task of an earlier cell runs. */
+  blocked?: boolean;
 }
 
 /** Called by the relay worker through the inspector, also in the middle of a loop of the user. */
@@ -101,7 +103,13 @@ export const control: Readonly<{
   /** Aborts the cell's signal at the first interrupt. */
   interrupt(id: number): InterruptReply {
     const cell = current;
-    if (id > lastId) refused = id; // it has not arrived yet: it will end as it begins
+    if (id > lastId) {
+      refused = id; // it has not arrived yet, perhaps for a background task that holds the thread
+      return {
+        ...reply(cell, false, false),
+        blocked: below().some((line) => line.includes("lclab:cell/")),
+      };
+    }
     if (!cell || cell.id !== id || cell.settled) return reply(cell, false, false);
     cell.interrupts++;
     const listening = listens(cell.controller.signal);
@@ -128,17 +136,17 @@ function reply(
   running: boolean,
   listening: boolean,
 ): InterruptReply {
-  return { running, nested: nested(), count: cell?.interrupts ?? 0, listening };
+  return { running, nested: below().length > 0, count: cell?.interrupts ?? 0, listening };
 }
 
-/** Frames below our own in the stack mean that the inspector interrupted running JavaScript. */
-function nested(): boolean {
+/** Stack frames of the JavaScript that the inspector interrupted to ask us; none if the thread was idle. */
+function below(): string[] {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 12;
+  Error.stackTraceLimit = 20;
   const lines = (new Error().stack ?? "").split("\n").slice(1);
   Error.stackTraceLimit = limit;
   const evaluated = lines.findIndex((line) => /<anonymous>:1:\d+\)?$/.test(line));
-  return lines.length > evaluated + 1;
+  return lines.slice(evaluated + 1);
 }
 
 function listens(signal: AbortSignal): boolean {
@@ -148,5 +156,5 @@ function listens(signal: AbortSignal): boolean {
     /dependantSignals/i.test(symbol.description ?? ""),
   );
   const set = dependants && (signal as unknown as Record<symbol, unknown>)[dependants];
-  return set instanceof Set && set.size > 0;
+  return ((set as { size?: number } | undefined)?.size ?? 0) > 0; // no instance of our Set
 }

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { createRequire } from "node:module";
 import type { Readable, Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Command, descriptors, encodeFrame, type Frame, frameReader } from "./frames.ts";
 
 /** How long a process asked to close may take before it is killed. */
@@ -87,6 +88,9 @@ function kill(child: ChildProcess, group: boolean): void {
   }
 }
 
+/** The loader for the kernel's own sources. */
+const tsx = () => pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+
 function arguments_(): string[] {
   const source = import.meta.url.endsWith(".ts");
   const major = Number(process.versions.node.split(".")[0]);
@@ -96,7 +100,7 @@ function arguments_(): string[] {
     // Some of what the runtime builds on is experimental in older versions; no cell should say so.
     "--disable-warning=ExperimentalWarning",
     ...(major >= 22 && major < 24 ? ["--experimental-async-context-frame"] : []),
-    ...(source ? ["--import", import.meta.resolve("tsx")] : []),
+    ...(source ? ["--import", tsx()] : []),
     fileURLToPath(new URL(source ? "./user.ts" : "./user.js", import.meta.url)),
   ];
 }

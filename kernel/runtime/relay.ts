@@ -34,8 +34,7 @@ async function ask(name: keyof typeof control, cell: number): Promise<unknown> {
 async function interrupt(cell: number): Promise<void> {
   const reply = (await ask("interrupt", cell)) as InterruptReply | undefined;
   if (!reply?.running) {
-    // No cell to interrupt, but a background task may hold the thread.
-    if (reply?.nested) await post("Runtime.terminateExecution");
+    if (reply?.blocked) await post("Runtime.terminateExecution");
     return;
   }
   if (reply.count === 1 && reply.listening) setTimeout(() => void force(cell), patienceMs);

@@ -1,6 +1,5 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
-import { Worker } from "node:worker_threads";
 import { helpers } from "../typescript/names.ts";
 import { control, currentCell, Interrupted, ownerId, type RunningCell, runCell } from "./cells.ts";
 import { describe } from "./failure.ts";
@@ -8,6 +7,7 @@ import { type Command, descriptors, frameReader } from "./frames.ts";
 import { gate, gated } from "./gate.ts";
 import { cellImports } from "./imports.ts";
 import { display, installStreams, result, send } from "./output.ts";
+import { relayWorker } from "./relay-worker.ts";
 
 /** Entry of the user process: evaluates cells on the main thread, one after the other. */
 const session = new Session();
@@ -96,10 +96,7 @@ process.on("uncaughtException", background);
 process.on("unhandledRejection", background);
 process.on("SIGINT", () => {}); // an interrupt is a message, the signal is for the front process
 
-const relay = new Worker(
-  new URL(import.meta.url.endsWith(".ts") ? "./relay.ts" : "./relay.js", import.meta.url),
-  { stdout: false, stderr: false },
-);
+const relay = relayWorker();
 relay.unref();
 
 const commands = new Socket({ fd: descriptors.commands, readable: true, writable: false });

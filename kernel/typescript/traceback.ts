@@ -71,7 +71,9 @@ export function located(text: string, cells: Cells): string {
 function internalLine(line: string): boolean {
   return (
     /^\s+at /.test(line) &&
-    (line.includes(ownCode) || /\(node:inspector:|new Promise \(<anonymous>\)/.test(line))
+    (line.includes(ownCode) ||
+      line.includes(ownFolder) ||
+      /\(node:inspector:|new Promise \(<anonymous>\)/.test(line))
   );
 }
 
@@ -125,6 +127,7 @@ function cellFrame(id: number, place: Position, cells: Cells): Omit<UserFrame, "
 }
 
 const ownCode = new URL("..", import.meta.url).href;
+const ownFolder = fileURLToPath(ownCode);
 
 function fileFrame(
   url: string,
@@ -132,7 +135,8 @@ function fileFrame(
   map: string | undefined,
 ): Omit<UserFrame, "in"> | undefined {
   const href = url.replace(/[?#].*$/, "");
-  if (href.includes("/node_modules/") || href.startsWith(ownCode)) return undefined;
+  if (href.includes("/node_modules/") || href.startsWith(ownCode) || href.startsWith(ownFolder))
+    return undefined;
   const path = href.startsWith("file:") ? fileURLToPath(href) : href;
   const original = map
     ? originalPositionFor(new TraceMap(map), { line: place.line, column: place.column - 1 })
