@@ -120,8 +120,6 @@ export class Pool {
 }
 
 function spawn(workerData: WorkerData): Worker {
-  return startThread("worker", import.meta.url, {
-    workerData,
-    name: `lclab engine ${workerData.thread}`,
-  });
+  const name = `lclab engine ${workerData.thread}`;
+  return startThread("worker", import.meta.url, { workerData, name });
 }
