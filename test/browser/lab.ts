@@ -1,7 +1,7 @@
 /** JupyterLab from .venv in a headless Chromium: what the browser tests do with it. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 
@@ -117,6 +117,13 @@ export function writeNotebook(name: string, cells: readonly string[]): string {
   };
   writeFileSync(join(notebooks, name), JSON.stringify(content, null, 1));
   return `dist/test-notebooks/${name}`;
+}
+
+/** Copies a notebook of the checkout, since JupyterLab saves what it runs; returns the copy's path below the checkout. */
+export function copyNotebook(path: string): string {
+  mkdirSync(notebooks, { recursive: true });
+  copyFileSync(join(root, path), join(notebooks, basename(path)));
+  return `dist/test-notebooks/${basename(path)}`;
 }
 
 /** Removes the notebooks that tests wrote. */
