@@ -80,6 +80,8 @@ for (const source of document.querySelectorAll("script[data-figure]")) {
   const clear = "rgba(0,0,0,0)";
   const layout = { paper_bgcolor: clear, plot_bgcolor: clear, ...figure.layout };
   layout.font = { color: ink, ...layout.font };
+  const axis = { gridcolor: "rgba(128,128,128,0.25)", zerolinecolor: "rgba(128,128,128,0.5)" };
+  layout.template ??= { layout: { xaxis: axis, yaxis: axis } };
   Plotly.newPlot(source.dataset.figure, {
     data: figure.data,
     layout,

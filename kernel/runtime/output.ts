@@ -84,11 +84,13 @@ export const display: Display = Object.assign(showNew, {
 function showNew(value: unknown, options: DisplayOptions = {}): DisplayHandle {
   const { id = randomUUID() } = options;
   show(value, options, id, false);
-  return Object.freeze({
+  const handle = Object.freeze({
     id,
     update: (next: unknown, again: Omit<DisplayOptions, "id"> = {}) =>
       show(next, { raw: options.raw ?? false, ...again }, id, true),
   });
+  handles.add(handle);
+  return handle;
 }
 
 function show(
@@ -112,9 +114,12 @@ function show(
   } else shown.catch((error) => send({ type: "background", cell, failure: describe(error) }));
 }
 
-/** Sends the result of a cell; undefined shows nothing. */
+/** Handles of `display`: a cell that ends with a call of it has shown its result already. */
+const handles = new WeakSet<object>();
+
+/** Sends the result of a cell; undefined and the handle of a display show nothing. */
 export function result(value: unknown, through: <T>(value: T) => T | Promise<Awaited<T>>): unknown {
-  if (value === undefined) return undefined;
+  if (value === undefined || handles.has(value as object)) return undefined;
   const cell = ownerId();
   const emit = (data: MimeBundle) => send({ type: "result", cell, data, metadata: {} });
   const data = bundle(value);

@@ -26,12 +26,17 @@ export function typescriptInterpreter(): Interpreter {
 
   function start(): UserProcess {
     let ready = false;
+    let aborted = false;
     const mine: UserProcess = userProcess({
       frame(received) {
         if (received.type === "ready") ready = true;
         else frame(received);
       },
-      output: (name, text) => executions.get(lastId)?.show({ type: "stream", name, text }),
+      output(name, text) {
+        // Node's own report of a process that an interrupt broke: the error of the cell says it better.
+        aborted ||= interrupted && /^\s*#.*Assertion failed/ms.test(text);
+        if (!aborted) executions.get(lastId)?.show({ type: "stream", name, text });
+      },
       exit(how) {
         if (user !== mine) return;
         user = undefined;

@@ -93,6 +93,11 @@ describe("kernel", () => {
     assert.deepEqual(byType.execute_result.data, { "text/html": "three" });
   });
 
+  it("does not show the handle of a display as the result", async () => {
+    const { published } = await kernel.execute("display('shown')");
+    assert.deepEqual(published.map(type).slice(2, -1), ["display_data"]);
+  });
+
   it("reports errors with ename, evalue and a traceback of user frames with cell, line and caret", async () => {
     const source =
       "interface Gone { a: number }\nfunction f(o: any) {\n  return o.x.y;\n}\n\nf({});";
