@@ -9,7 +9,9 @@ export function startThread(name: string, base: string, options: WorkerOptions):
   }
   // From sources: threads do not inherit the TypeScript loader of the process, so this one registers its own.
   // (Its CommonJS entry, which resolve() finds, looks for its hooks in the wrong folder.)
-  const entry = createRequire(base).resolve("tsx/esm/api").replace(/\.cjs$/, ".mjs");
+  const entry = createRequire(base)
+    .resolve("tsx/esm/api")
+    .replace(/\.cjs$/, ".mjs");
   const loader = pathToFileURL(entry).href;
   const file = new URL(`./${name}.ts`, base).href;
   const load = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(file)}); })`;
