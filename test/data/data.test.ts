@@ -114,7 +114,10 @@ describe("digits", () => {
   it("are the same pixels on every machine", () => {
     const { train, test } = digits({ trainCount: 200, testCount: 50, seed: 7 });
     const hash = createHash("sha256").update(train.images).update(train.labels).update(test.images);
-    assert.equal(hash.digest("hex"), "a4e3e0aca7d0e4cec6aa3522d02f83d47572f9609c2c6d9501de62ff7109d64c");
+    assert.equal(
+      hash.digest("hex"),
+      "a4e3e0aca7d0e4cec6aa3522d02f83d47572f9609c2c6d9501de62ff7109d64c",
+    );
   });
   it("are of ten classes, about equally many, and differ between seeds and splits", () => {
     const { train, test, classes } = digits({ trainCount: 2000, testCount: 2000 });
