@@ -15,6 +15,8 @@ epoch of 60,000 images in minibatches of 256.
 /** What one contestant's process prints. */
 interface Timing {
   readonly median_ms: number;
+  /** 10th percentile: what the machine gives when nothing else runs. */
+  readonly p10_ms: number;
 }
 
 const execute = promisify(execFile);
@@ -51,8 +53,8 @@ export async function run(args: string[]): Promise<void> {
   const versions = await Promise.all(nodes.map((node) => versionOf(node)));
   const rows = [];
   for (const threads of [1, 2]) {
-    const torch: number[] = [];
-    const ours: number[][] = nodes.map(() => []);
+    const torch: Timing[] = [];
+    const ours: Timing[][] = nodes.map(() => []);
     for (let round = 0; round < rounds; round++) {
       if (python) torch.push(await torchStep(python, threads, seconds));
       for (const [i, node] of nodes.entries()) {
@@ -60,21 +62,26 @@ export async function run(args: string[]): Promise<void> {
       }
     }
     for (const [i, times] of ours.entries()) {
-      const ms = median(times);
+      const ms = median(times.map((t) => t.median_ms));
+      const ratio = (key: keyof Timing) =>
+        python ? median(times.map((t, r) => t[key] / (torch[r]?.[key] ?? Number.NaN))) : Number.NaN;
       rows.push({
         node: versions[i] ?? "",
         threads,
         "ms/step": ms.toFixed(2),
+        p10: median(times.map((t) => t.p10_ms)).toFixed(2),
         "GF/s": (FLOPS / ms / 1e6).toFixed(1),
-        "torch ms": python ? median(torch).toFixed(2) : "–",
-        ratio: python ? median(times.map((t, r) => t / (torch[r] ?? Number.NaN))).toFixed(2) : "–",
+        "torch ms": median(torch.map((t) => t.median_ms)).toFixed(2),
+        "torch p10": median(torch.map((t) => t.p10_ms)).toFixed(2),
+        ratio: ratio("median_ms").toFixed(2),
+        "ratio p10": ratio("p10_ms").toFixed(2),
       });
     }
   }
   const epochs = [];
   for (const [i, node] of nodes.entries()) {
     const minibatches = 234;
-    const ms = await ourStep(node, [2, 256, minibatches, Number(seconds)]);
+    const { median_ms: ms } = await ourStep(node, [2, 256, minibatches, Number(seconds)]);
     // 60,000 images are 234.375 minibatches of 256.
     const epoch = ((ms * 60_000) / 256 / 1e3).toFixed(2);
     epochs.push({ node: versions[i] ?? "", threads: 2, batch: 256, "s/epoch": epoch });
@@ -84,23 +91,26 @@ export async function run(args: string[]): Promise<void> {
 }
 
 /** The faster of PyTorch's two optimisers. */
-async function torchStep(python: string, threads: number, seconds: string): Promise<number> {
-  const times = [];
+async function torchStep(python: string, threads: number, seconds: string): Promise<Timing> {
+  const times: Timing[] = [];
   for (const variant of ["plain", "fused"]) {
     const args = [path("peers/pytorch_step.py"), "mlp", `${threads}`, "128", seconds, variant];
     times.push(await timing(python, args));
   }
-  return Math.min(...times);
+  return {
+    median_ms: Math.min(...times.map((t) => t.median_ms)),
+    p10_ms: Math.min(...times.map((t) => t.p10_ms)),
+  };
 }
 
-function ourStep(node: string, args: readonly number[]): Promise<number> {
+function ourStep(node: string, args: readonly number[]): Promise<Timing> {
   const script = path("peers/engine_step.ts");
   return timing(node, ["--import", import.meta.resolve("tsx"), script, ...args.map(String)]);
 }
 
-async function timing(command: string, args: string[]): Promise<number> {
+async function timing(command: string, args: string[]): Promise<Timing> {
   const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc } });
-  return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Timing).median_ms;
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Timing;
 }
 
 async function versionOf(node: string): Promise<string> {
