@@ -73,8 +73,10 @@ function linearTicks([low, high]: Range, wanted: number): Tick[] {
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough) ?? rough;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks: Tick[] = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) {
-    const value = k * step;
+  const first = Math.ceil(low / step - 1e-9);
+  // Counted from 0: beyond 2⁵³ adding 1 to a multiple would change nothing.
+  for (let i = 0; i <= wanted && (first + i) * step <= high + step * 1e-9; i++) {
+    const value = (first + i) * step;
     ticks.push({ value, text: plain(value, step, digits) });
   }
   return ticks;

@@ -46,6 +46,10 @@ describe("ticks", () => {
     );
   });
 
+  it("values of 10¹⁶ that differ by 2 have an axis", () => {
+    assert.ok(ticksOf(linear, [1e16, 1e16 + 2], 6).length > 0);
+  });
+
   it("every tick's text reads back as its value on the compression axis", () => {
     for (const { value, text } of ticks125().filter(
       (tick) => tick.value >= 1 && tick.value <= 1000,
