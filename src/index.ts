@@ -1,9 +1,13 @@
 export type { Chart } from "./charts/chart.ts";
+export type { LivePanel } from "./charts/curves.ts";
 export { type Figure, figure } from "./charts/figure.ts";
+export type { LiveOptions } from "./charts/live.ts";
 export { live, liveWith } from "./charts/live.ts";
 export { offlineCharts } from "./charts/offline.ts";
+export type { ErrorCompressionOptions } from "./charts/panels/error-compression.ts";
 export { errorCompression } from "./charts/panels/error-compression.ts";
 export { panels } from "./charts/panels/live-panels.ts";
+export type { ErrorCompressionPoint } from "./charts/panels/runs.ts";
 export { defineCompression } from "./compression/compression.ts";
 export type {
   Compression,

@@ -88,10 +88,10 @@ export const schedules: {
   readonly short: { readonly lStep: Sgd; readonly mu: Schedule };
   readonly full: { readonly lStep: Sgd; readonly mu: Schedule };
 } = {
-  /** 6 steps of 2 epochs, for a first look at many combinations. */
+  /** 12 steps of 1 epoch, for a first look at many combinations. */
   glimpse: {
-    lStep: sgd({ rate: 0.1, epochs: 2, batch: 128, decay: 0.9 }),
-    mu: geometric({ from: 3e-3, factor: 2.4, steps: 6 }),
+    lStep: sgd({ rate: 0.1, epochs: 1, batch: 128, decay: 0.95 }),
+    mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
   },
   /** 10 steps of 2 epochs: seconds on 10,000 images; μ rises fast, so the result is a first impression. */
   demo: {
