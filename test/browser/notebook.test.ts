@@ -17,7 +17,12 @@ const data = await mnistOrDigits({ trainCount: 4096 });
 const reference = await live(train(lenet300({ seed: 1 }), { data, lStep: sgd({ rate: 0.1, epochs: 2, batch: 128 }) }), panels.loss());
 const plan = compress(reference.model).each(["fc1", "fc2", "out"], quantize({ bits: 1 }));`,
   "const solution = await live(plan.steps({ data, ...schedules.short, seed: 1 }));\nsolution.status",
-  "solution.history.length > 0",
+  // From one second after the stop: processor time of the whole user process, all its threads, in one second.
+  `await new Promise((resolve) => setTimeout(resolve, 1000));
+const before = process.cpuUsage();
+await new Promise((resolve) => setTimeout(resolve, 1000));
+const { user, system } = process.cpuUsage(before);
+[solution.history.length > 0, (user + system) / 1000]`,
 ];
 
 const plain = (output: Output | undefined): string => String(output?.data?.["text/plain"] ?? "");
@@ -45,7 +50,7 @@ describe("notebooks in JupyterLab", function () {
   const renders = async (index: number): Promise<number> =>
     Number(await lab.page.locator(plot).nth(index).getAttribute("data-lclab-renders"));
 
-  it("■ during live() ends the run with status stopped, and the kernel keeps its variables", async () => {
+  it("■ during live() ends the run with status stopped, keeps the kernel's variables and lets no thread work on", async () => {
     await lab.open(writeNotebook("interrupt.ipynb", longRun));
     await lab.runAll();
     // The second figure is the LC run's.
@@ -57,7 +62,9 @@ describe("notebooks in JupyterLab", function () {
     assert.deepEqual(errors(outputs), []);
     assert.equal(plain(outputs[1]?.at(-1)), "'stopped'");
     assert.match(plain(outputs[1]?.[0]), /^LC run, stopped · /);
-    assert.equal(plain(outputs[2]?.[0]), "true");
+    const [learned, cpuMs] = JSON.parse(plain(outputs[2]?.[0]));
+    assert.equal(learned, true);
+    assert.ok(cpuMs < 200, `the stopped engine's process used ${cpuMs} ms of a second`);
   });
 
   it("01-first-compression runs from top to bottom, with live figures and the error–compression curve", async () => {

@@ -69,6 +69,20 @@ describe("errorCompression", () => {
     );
   });
 
+  it("direct compression never joins the Pareto front, however small", () => {
+    const point = { combination: "prune", level: "2 %", trainLoss: 0.1, testError: 3 };
+    const points = [
+      { ...point, ratio: 30 },
+      { ...point, ratio: 20, level: "5 %", trainLoss: 0.05, testError: 2 },
+      { ...point, ratio: 30.1, trainLoss: 2, testError: 80, direct: true },
+    ];
+    const fronts = errorCompression(points).chart.series.filter((s) => s.name === "Pareto front");
+    assert.deepEqual(
+      fronts.map((front) => Math.max(...front.x)),
+      [30, 30],
+    );
+  });
+
   it("the reference is a line in each panel, within its axis", () => {
     chart.panels.forEach((panel, index) => {
       const level = panel.levels?.[0];

@@ -126,7 +126,9 @@ function panelSeries(runs: readonly Run[], measure: Measure, panel: number): Ser
 }
 
 function frontSeries(runs: readonly Run[], measure: Measure, panel: number): Series[] {
-  const all = runs.flatMap((run) => run.levels).filter((l) => l.ratio > 0);
+  // Learned networks only: a direct point a hair smaller than its learned twin would bend the front up to it.
+  const learned = runs.filter((run) => !run.direct);
+  const all = learned.flatMap((run) => run.levels).filter((l) => l.ratio > 0);
   const y = all.map((l) => l[measure]);
   const front = paretoFront(
     all.map((l) => l.ratio),
