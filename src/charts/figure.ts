@@ -1,4 +1,6 @@
 /** A chart that shows itself in a notebook. The only file that knows Plotly's format. */
+
+import { displaySymbol } from "../notebook.ts";
 import {
   type Chart,
   type LabelPlace,
@@ -8,7 +10,6 @@ import {
   showable,
 } from "./chart.ts";
 import { html } from "./html.ts";
-import { displaySymbol } from "./notebook.ts";
 import { grey } from "./palette.ts";
 import { type Range, rangeOf, ticks125 } from "./scale.ts";
 import { svg } from "./svg.ts";

@@ -2,8 +2,9 @@
  * A chart as HTML that needs no network: the static drawing, the numbers in a table, and a few lines of script
  * that make it interactive where the page has Plotly (see offline.ts).
  */
+
+import { escapeMarkup } from "../text.ts";
 import type { Chart, NumbersTable } from "./chart.ts";
-import { escapeMarkup } from "./markup.ts";
 import { short } from "./numbers.ts";
 import { svg } from "./svg.ts";
 

@@ -1,8 +1,8 @@
 /** Follows a run in a figure that changes in place. */
 import type { Progress } from "../lc/progress.ts";
+import { type DisplayHandle, notebookDisplay } from "../notebook.ts";
 import { curves, type LivePanel } from "./curves.ts";
 import { figure } from "./figure.ts";
-import { type DisplayHandle, notebookDisplay } from "./notebook.ts";
 import { panels as all } from "./panels/live-panels.ts";
 import { progressText, type RunView, type TextStream } from "./progress-text.ts";
 import { endLine } from "./status.ts";

@@ -1,6 +1,8 @@
 /** The marks of a series in SVG: lines, steps, error bars, markers, labels. */
+
+import { escapeMarkup } from "../text.ts";
 import type { LabelPlace, Series } from "./chart.ts";
-import { attributes, escapeMarkup, tenth } from "./markup.ts";
+import { attributes, tenth } from "./markup.ts";
 import type { Dash, Marker } from "./palette.ts";
 
 /** A point in pixels; undefined leaves a gap in the line. */

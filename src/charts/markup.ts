@@ -1,13 +1,5 @@
-/** Text as HTML and XML. */
-
-/** `text` with the characters that mean something in HTML and XML replaced. */
-export function escapeMarkup(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
-}
+/** Text as SVG. */
+import { escapeMarkup } from "../text.ts";
 
 /** Attributes in the order given; undefined ones are left out, numbers rounded to a tenth. */
 export function attributes(all: Readonly<Record<string, string | number | undefined>>): string {

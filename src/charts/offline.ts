@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LCError } from "../errors.ts";
-import { displaySymbol } from "./notebook.ts";
+import { displaySymbol } from "../notebook.ts";
 
 /** A value whose display puts Plotly into the notebook. */
 export interface OfflineCharts {

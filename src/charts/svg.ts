@@ -2,9 +2,11 @@
  * A chart as static SVG: the same bytes for the same chart. Text and axes take the colour of the text around
  * (currentColor) and nothing is painted behind them, so it reads on light and dark pages.
  */
+
+import { escapeMarkup } from "../text.ts";
 import { type Axis, type Chart, type Panel, type Series, showable } from "./chart.ts";
 import { dashArray, errorMark, labelMark, lineMark, markerMark, type Point } from "./marks.ts";
-import { attributes, escapeMarkup, tenth } from "./markup.ts";
+import { attributes, tenth } from "./markup.ts";
 import { grey } from "./palette.ts";
 import { coordinate, type Range, rangeOf, ticks125, ticksOf } from "./scale.ts";
 

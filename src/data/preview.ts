@@ -1,4 +1,5 @@
 import { crc32, deflateSync } from "node:zlib";
+import { type Displayable, displaySymbol } from "../notebook.ts";
 import type { Dataset } from "./dataset.ts";
 
 /**
@@ -8,7 +9,7 @@ import type { Dataset } from "./dataset.ts";
 export function preview(
   data: Dataset,
   options: { readonly rows?: number; readonly columns?: number } = {},
-): Record<symbol, () => Record<string, string>> {
+): Displayable {
   const { rows = 3, columns = 20 } = options;
   const [height, width, channels] = data.shape;
   if (channels !== 1) {
@@ -50,7 +51,7 @@ export function preview(
   const png = Buffer.concat([signature, ...chunks]).toString("base64");
   const labels = [...data.train.labels.subarray(0, Math.min(rows * columns, data.train.count))];
   return {
-    [Symbol.for("Jupyter.display")]: () => ({
+    [displaySymbol]: () => ({
       "image/png": png,
       "text/plain": `${data.name}, the first ${labels.length} training images: ${labels.join(" ")}`,
     }),

@@ -1,6 +1,8 @@
 import { shapeOf } from "../math/matrix.ts";
 import type { Model, Weights } from "../net/network.ts";
-import { escapeHtml, type Table, table } from "../table/table.ts";
+import { type Displayable, displaySymbol } from "../notebook.ts";
+import { type Table, table } from "../table/table.ts";
+import { escapeMarkup } from "../text.ts";
 import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
 import { sizeOf } from "./size.ts";
@@ -11,7 +13,7 @@ import { parametersOf, type Task, taskShape } from "./task.ts";
 export type Status = "direct" | "finished" | "stopped";
 
 /** What a run or direct compression gives. Immutable. */
-export interface Solution<Thetas = Record<string, unknown>> {
+export interface Solution<Thetas = Record<string, unknown>> extends Displayable {
   readonly status: Status;
   /** The compressed network: Δ(Θ) in the compressed layers, learned biases and other layers as they are. */
   readonly model: Model;
@@ -105,7 +107,7 @@ export function solutionOf(parts: {
     [...rows, ...(size.restBits > 0 ? [restRow] : []), total],
   );
   const named = tasks.flatMap((task, i) => task.layers.map((layer) => [layer, thetas[i]] as const));
-  const result: Solution & { [key: symbol]: () => Record<string, string> } = {
+  const result: Solution = {
     status,
     model: Object.freeze({ network: model.network, weights: { ...rest, ...deltas } }),
     thetas: Object.fromEntries(named),
@@ -117,7 +119,7 @@ export function solutionOf(parts: {
     history,
     ...(parts.state ? { state: parts.state } : {}),
     notes,
-    [Symbol.for("Jupyter.display")]: () => bundle(result),
+    [displaySymbol]: () => bundle(result),
   };
   return Object.freeze(result);
 }
@@ -137,7 +139,7 @@ function bundle(solution: Solution): Record<string, string> {
   const lines = [facts, ...notes];
   return {
     "text/plain": `${lines.join("\n")}\n${solution.table.toText()}`,
-    "text/html": `<p><b>${escapeHtml(facts)}</b></p>${solution.table.toHTML()}${notes.map((n) => `<p>${escapeHtml(n)}</p>`).join("")}`,
+    "text/html": `<p><b>${escapeMarkup(facts)}</b></p>${solution.table.toHTML()}${notes.map((n) => `<p>${escapeMarkup(n)}</p>`).join("")}`,
   };
 }
 

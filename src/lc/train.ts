@@ -4,13 +4,14 @@ import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model } from "../net/network.ts";
+import { type Displayable, displaySymbol } from "../notebook.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { checkBatch } from "./run-options.ts";
 import type { Sgd } from "./schedules.ts";
 
 /** A trained, uncompressed network. */
-export interface Trained<Names extends string = string> {
+export interface Trained<Names extends string = string> extends Displayable {
   readonly status: "finished" | "stopped";
   readonly model: Model<Names>;
   /** Mean cross-entropy over the training set. */
@@ -87,14 +88,14 @@ export async function* train<Names extends string>(
     const { weights } = session.read();
     const train = await session.evaluate("train");
     const test = await session.evaluate("test");
-    const trained: Trained<Names> & { [key: symbol]: () => Record<string, string> } = {
+    const trained: Trained<Names> = {
       status: signal.aborted ? "stopped" : "finished",
       model: Object.freeze({ network: model.network, weights }),
       trainLoss: train.loss,
       testErrors: test.errors,
       testError: (100 * test.errors) / test.count,
       history,
-      [Symbol.for("Jupyter.display")]: () => ({ "text/plain": summary(trained, data) }),
+      [displaySymbol]: () => ({ "text/plain": summary(trained, data) }),
     };
     return Object.freeze(trained);
   } finally {

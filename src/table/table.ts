@@ -1,3 +1,6 @@
+import { type Displayable, displaySymbol } from "../notebook.ts";
+import { escapeMarkup } from "../text.ts";
+
 /** A cell: numbers are shown as given by `format` of their column. */
 export type Cell = string | number | boolean | null;
 
@@ -8,7 +11,7 @@ export interface Column {
 }
 
 /** A small typed table that shows itself in notebooks and prints itself as text. */
-export interface Table {
+export interface Table extends Displayable {
   readonly columns: readonly Column[];
   readonly rows: readonly (readonly Cell[])[];
   toText(): string;
@@ -26,7 +29,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
   const shown = (): string[][] =>
     rows.map((row) => row.map((cell, j) => text(cell, columns[j] as Column)));
   const right = columns.map((_, j) => rows.some((row) => typeof row[j] === "number"));
-  const self: Table & { [key: symbol]: () => Record<string, string> } = {
+  const self: Table = {
     columns,
     rows,
     toText() {
@@ -47,30 +50,20 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
     toHTML() {
       const align = (j: number): string => `style="text-align:${right[j] ? "right" : "left"}"`;
       const head = columns
-        .map(({ name }, j) => `<th ${align(j)}>${escapeHtml(name)}</th>`)
+        .map(({ name }, j) => `<th ${align(j)}>${escapeMarkup(name)}</th>`)
         .join("");
       const body = shown()
         .map(
           (row) =>
-            `<tr>${row.map((cell, j) => `<td ${align(j)}>${escapeHtml(cell)}</td>`).join("")}</tr>`,
+            `<tr>${row.map((cell, j) => `<td ${align(j)}>${escapeMarkup(cell)}</td>`).join("")}</tr>`,
         )
         .join("");
       return `<table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`;
     },
-    [Symbol.for("Jupyter.display")]: () => ({
+    [displaySymbol]: () => ({
       "text/plain": self.toText(),
       "text/html": self.toHTML(),
     }),
   };
   return Object.freeze(self);
-}
-
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-  };
-  return text.replace(/[&<>"]/g, (c) => entities[c] as string);
 }

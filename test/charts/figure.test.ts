@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { figure } from "../../src/charts/figure.ts";
-import { displaySymbol } from "../../src/charts/notebook.ts";
 import { errorCompression } from "../../src/charts/panels/error-compression.ts";
+import { displaySymbol } from "../../src/notebook.ts";
 import { points, reference } from "./samples.ts";
 
 const curve = errorCompression(points, { reference });

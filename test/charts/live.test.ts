@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mock } from "node:test";
 import type { Figure } from "../../src/charts/figure.ts";
 import { live, liveWith } from "../../src/charts/live.ts";
-import { displaySymbol } from "../../src/charts/notebook.ts";
 import { panels } from "../../src/charts/panels/live-panels.ts";
 import type { Progress } from "../../src/lc/progress.ts";
+import { displaySymbol } from "../../src/notebook.ts";
 import { records, run } from "./samples.ts";
 
 const holder = globalThis as { display?: unknown };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { displaySymbol } from "../../src/charts/notebook.ts";
 import { duration, short, superscript } from "../../src/charts/numbers.ts";
 import { offlineCharts } from "../../src/charts/offline.ts";
 import { styleOf } from "../../src/charts/palette.ts";
 import { statusLine } from "../../src/charts/status.ts";
+import { displaySymbol } from "../../src/notebook.ts";
 import { records } from "./samples.ts";
 
 describe("words and numbers of figures", () => {
