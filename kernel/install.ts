@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -66,6 +66,8 @@ export function install(data: string, main: string): string[] {
   const extension = join(dirname(dirname(main)), "labextension");
   if (existsSync(extension)) {
     const target = join(data, "labextensions", labextension);
+    // File names are hashed: without this every build would leave its own behind.
+    rmSync(target, { recursive: true, force: true });
     cpSync(extension, target, { recursive: true });
     lines.push(`Installed the Plotly renderer in ${target}`);
   } else

@@ -17,6 +17,7 @@ await runMain(async () => {
   checkNode("npm test");
   const stage = stages(4);
   const { python, problem } = jupyterOrProblem();
+  if (problem !== undefined && process.env.LCLAB_REQUIRE_BROWSER) throw new Refusal(problem);
   await preparePackages(root, stage);
   if (problem === undefined) await prepareJupyter(root, stage, python);
   else process.stdout.write(`Browser tests are left out. ${problem}\n`);

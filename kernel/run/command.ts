@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, extname, resolve } from "node:path";
 import { typescriptInterpreter } from "../typescript/interpreter.ts";
 import { executeNotebook, type Progress } from "./execute.ts";
@@ -32,6 +32,11 @@ export async function runNotebook(path: string, output: string): Promise<number>
   }
 
   const target = resolve(output);
+  if (!existsSync(dirname(target)))
+    return fail(
+      2,
+      `there is no folder ${dirname(target)} to write ${basename(target)} into. Make it first.`,
+    );
   process.chdir(dirname(resolve(path)));
   const interpreter = typescriptInterpreter();
   interpreter.start();

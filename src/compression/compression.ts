@@ -1,3 +1,4 @@
+import { LCError } from "../errors.ts";
 import { type Matrix, shapeOf } from "../math/matrix.ts";
 import { search, settings } from "./additive.ts";
 import {
@@ -42,6 +43,14 @@ function complete<Theta, Rest extends object>(
   const { bits, check, solve } = parts;
   const checked: Compression<Theta>["solve"] = (w, context) => {
     check(w, `a ${shapeOf(w)} matrix`);
+    const bad = w.data.findIndex((x: number) => !Number.isFinite(x));
+    if (bad >= 0) {
+      const at = `[${Math.floor(bad / w.cols)}, ${bad % w.cols}]`;
+      throw new LCError(
+        "LC_NONFINITE",
+        `${parts.name}: the ${shapeOf(w)} matrix has ${w.data[bad]} at ${at}.`,
+      );
+    }
     return solve(w, context);
   };
   const whole: Compression<Theta> & Rest = Object.freeze({

@@ -82,7 +82,7 @@ function codebookSize({ levels, bits }: QuantizeOptions): number {
   if (bits !== undefined) {
     if (levels !== undefined) {
       throw new RangeError(
-        `quantize: give levels or bits, not both. ${bits} bits are ${2 ** bits} levels.`,
+        `quantize: give levels or bits, not both. ${bits} bits are ${1 << bits} levels.`,
       );
     }
     if (!Number.isInteger(bits) || bits < 1 || bits > 16) {
@@ -90,7 +90,7 @@ function codebookSize({ levels, bits }: QuantizeOptions): number {
         `quantize: bits must be a whole number from 1 to 16, got ${bits}. For a codebook of any size, write quantize({ levels: K }).`,
       );
     }
-    return 2 ** bits;
+    return 1 << bits;
   }
   if (!Number.isInteger(levels) || levels < 1 || levels > 65_536) {
     throw new RangeError(

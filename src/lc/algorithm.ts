@@ -3,12 +3,21 @@ import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model, Parameter } from "../net/network.ts";
-import { type Arrays, copies, distances, mapArrays, omit, pick, zeros } from "./arrays.ts";
+import {
+  type Arrays,
+  copies,
+  distances,
+  firstNonfinite,
+  mapArrays,
+  omit,
+  pick,
+  zeros,
+} from "./arrays.ts";
 import { cStepper } from "./c-step.ts";
 import { deltasOf } from "./direct.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
-import type { RunOptions } from "./run-options.ts";
+import { type RunOptions, runSpec } from "./run-options.ts";
 import { sizeOf } from "./size.ts";
 import { type Scores, type Solution, solutionOf } from "./solution.ts";
 import type { LCState, PlanSpec } from "./state.ts";
@@ -72,7 +81,7 @@ export class LcRun {
       const session = await engine.open(this.#model.network, data, { batch: lStep.batch });
       opened = session;
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
-      let state = from ?? (await this.#directCompression());
+      let state = from ?? (await this.#directCompression(signal));
       this.state = state;
       session.write(state.weights, state.velocity);
       if (!from) yield await this.#stepRecord(session, state);
@@ -86,11 +95,14 @@ export class LcRun {
         yield record;
         if (record.distance < tolerance) break;
       }
-      if (this.#options.evaluate === "last") {
+      const { evaluate = "every" } = this.#options;
+      const missing = this.#scores.testErrors === undefined;
+      if (evaluate === "last" || (evaluate === "every" && missing)) {
         const { thetas } = this.state;
         await this.#evaluate(session, this.state, deltasOf(this.#model, this.#tasks, thetas));
       }
-      return this.#solution(signal.aborted ? "stopped" : "finished", this.state);
+      const stopped = signal.aborted && this.state.stepsDone < mu.length;
+      return this.#solution(stopped ? "stopped" : "finished", this.state);
     } finally {
       release();
       await Promise.all([opened?.close(), this.#cStepper.close()]);
@@ -98,12 +110,13 @@ export class LcRun {
   }
 
   /** Θ ← argmin ‖w − Δ(Θ)‖²: the state before the first L step. */
-  async #directCompression(): Promise<LCState> {
+  async #directCompression(signal: AbortSignal): Promise<LCState> {
     const { seed = 0, warmStart } = this.#options;
     const weights = copies(warmStart?.weights ?? this.#model.weights);
     return {
       version: 1,
       plan: this.#spec,
+      run: runSpec(this.#options),
       seed,
       stepsDone: 0,
       epoch: 0,
@@ -114,7 +127,7 @@ export class LcRun {
       weights,
       velocity: zeros(weights),
       lambda: zeros(pick(weights, this.#keys)),
-      thetas: await this.#solve(weights, {}, 0),
+      thetas: await this.#solve(weights, {}, 0, undefined, signal),
       rest: copies(omit(weights, this.#keys)),
     };
   }
@@ -145,6 +158,9 @@ export class LcRun {
       const lossSum = state.lossSum + result.lossSum;
       const examples = state.examples + result.examples;
       const { weights, velocity } = session.read();
+      // The engine looks at losses before each update; the last update of an epoch is seen here.
+      const bad = firstNonfinite(weights);
+      if (bad) throw this.#diverged(step, mu, rate, state, result.next - 1, bad);
       if (result.next < batches) {
         this.state = { ...state, weights, velocity, batch: result.next, examples, lossSum };
         return;
@@ -232,7 +248,7 @@ export class LcRun {
       epoch: epochs,
       epochs,
       mu: mu[state.stepsDone - 1] ?? 0,
-      rate: last?.rate ?? 0,
+      rate: state.stepsDone > 0 ? this.#rate(state.stepsDone - 1, mu[state.stepsDone - 1] ?? 0) : 0,
       loss: last?.loss ?? Number.NaN,
       penalty: last?.penalty ?? 0,
       distance: Math.sqrt(gap / norm),
@@ -272,11 +288,12 @@ export class LcRun {
     return record;
   }
 
-  #diverged(step: number, mu: number, rate: number, state: LCState, batch: number) {
+  #diverged(step: number, mu: number, rate: number, state: LCState, batch: number, key?: string) {
     const before = this.#history.at(-1)?.loss;
+    const what = key ? `weights "${key}"` : "loss";
     const was = Number.isFinite(before) ? `; it was ${before?.toPrecision(3)} before` : "";
     return new DivergenceError(
-      `L step ${step + 1} (μ = ${mu.toPrecision(3)}), epoch ${state.epoch + 1}: loss became NaN or infinite in minibatch ${batch + 1}${was}. ` +
+      `L step ${step + 1} (μ = ${mu.toPrecision(3)}), epoch ${state.epoch + 1}: ${what} became NaN or infinite in minibatch ${batch + 1}${was}. ` +
         `The last good state is kept (error.state). Lower the learning rate (now ${rate.toPrecision(3)}) or start μ lower.`,
       step + 1,
       mu,

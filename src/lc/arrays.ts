@@ -24,6 +24,11 @@ export function omit(arrays: Readonly<Arrays>, keys: readonly string[]): Arrays 
   return Object.fromEntries(Object.entries(arrays).filter(([key]) => !keys.includes(key)));
 }
 
+/** Key of the first array with a NaN or infinite number. */
+export function firstNonfinite(arrays: Readonly<Arrays>): string | undefined {
+  return Object.keys(arrays).find((key) => !(arrays[key] as Float32Array).every(Number.isFinite));
+}
+
 /** ‖a‖² and ‖a − b‖² over all arrays of `b`. */
 export function distances(a: Readonly<Arrays>, b: Readonly<Arrays>): { norm: number; gap: number } {
   let [norm, gap] = [0, 0];

@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import type { CStepContext, CStepResult } from "../compression/contract.ts";
+import { LCError } from "../errors.ts";
 import type { Matrix } from "../math/matrix.ts";
 import { startThread } from "../thread.ts";
 import type { Task } from "./task.ts";
@@ -37,7 +38,16 @@ export function cStepper(): CStepper {
       // An idle worker must not keep the program from ending.
       started.unref();
     });
-    started.on("error", (error) => pending?.reject(error));
+    const ended = (error: Error): void => {
+      if (worker === started) worker = undefined;
+      pending?.reject(error);
+      pending = undefined;
+    };
+    started.on("error", ended);
+    started.on("exit", () => {
+      if (worker === started)
+        ended(new LCError("LC_ENGINE", "the C step's thread ended. Run it again."));
+    });
     return started;
   };
   const close = async (): Promise<void> => {

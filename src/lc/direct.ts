@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import type { Model, Weights } from "../net/network.ts";
 import { cStepper } from "./c-step.ts";
+import { stopSignal } from "./interrupt.ts";
 import { type Scores, type Solution, solutionOf } from "./solution.ts";
 import { parametersOf, type Task, taskDeltas, taskView } from "./task.ts";
 
@@ -19,11 +20,12 @@ export async function direct(
   { data, engine = wasmEngine() }: DirectOptions,
 ): Promise<Solution<Record<string, unknown>>> {
   const stepper = cStepper();
+  const { signal, release } = stopSignal();
   try {
     const thetas: unknown[] = [];
     for (const task of tasks) {
       const view = taskView(parametersOf(model, task), model.weights, {}, 0);
-      thetas.push((await stepper.solve(task, view, { mu: 0 })).theta);
+      thetas.push((await stepper.solve(task, view, { mu: 0 }, signal)).theta);
     }
     const deltas = deltasOf(model, tasks, thetas);
     const weights = { ...model.weights, ...deltas };
@@ -40,6 +42,7 @@ export async function direct(
       notes: [],
     });
   } finally {
+    release();
     await stepper.close();
   }
 }

@@ -66,6 +66,13 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
       );
     }
   }
+  const other = from && otherRun(from, options);
+  if (other) {
+    throw new LCError(
+      "LC_STATE",
+      `from is the state of another run: ${other}. To begin a new run from its weights, write warmStart.`,
+    );
+  }
   if (from && from.stepsDone > mu.length) {
     throw new RangeError(
       `steps: from has done ${from.stepsDone} steps, but mu has only ${mu.length}.`,
@@ -76,6 +83,28 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
       `steps: from was run with seed ${from.seed}, got seed ${options.seed}. Leave seed out.`,
     );
   }
+}
+
+/** What a state records of the options. */
+export function runSpec({ lStep, mu, data }: RunOptions): LCState["run"] {
+  const { name, train, test } = data;
+  return { lStep, mu: [...mu], data: { name, train: train.count, test: test.count } };
+}
+
+/** The first thing in which `options` is not the run that made `state`; a longer μ schedule is the same run. */
+function otherRun(state: LCState, options: RunOptions): string | undefined {
+  const [was, now] = [state.run, runSpec(options)];
+  const begun = Math.min(state.stepsDone + 1, was.mu.length);
+  const pairs = {
+    lStep: [was.lStep, now.lStep],
+    data: [was.data, now.data],
+    mu: [was.mu.slice(0, begun), now.mu.slice(0, begun)],
+  };
+  for (const [name, [before, after]] of Object.entries(pairs)) {
+    const [a, b] = [JSON.stringify(before), JSON.stringify(after)];
+    if (a !== b) return `${name} was ${a}, got ${b}`;
+  }
+  return undefined;
 }
 
 /** @throws RangeError if a minibatch is larger than the training set. */

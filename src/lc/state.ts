@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CompressionSpec } from "../compression/contract.ts";
 import { LCError } from "../errors.ts";
+import type { Schedule, Sgd } from "./schedules.ts";
 
 /**
  * The whole state of an LC run between two minibatches: plain data, from which `steps({ from })` goes on to the same
@@ -10,7 +11,13 @@ export interface LCState {
   readonly version: 1;
   /** Layers and compressions of the plan, and its network; a run refuses to go on from another one's state. */
   readonly plan: PlanSpec;
-  /** Seed of all randomness. The data order of epoch e is the permutation drawn by random(seed, e). */
+  /** What the run was asked to do; going on with something else would not be the same run. */
+  readonly run: {
+    readonly lStep: Sgd;
+    readonly mu: Schedule;
+    readonly data: { readonly name: string; readonly train: number; readonly test: number };
+  };
+  /** Seed of all randomness. The data order of epoch e is the permutation drawn by random(seed, 0x0bde, e). */
   readonly seed: number;
   /** LC steps done: index into the μ schedule of the step under way. */
   readonly stepsDone: number;

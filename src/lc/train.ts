@@ -5,6 +5,7 @@ import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
+import { firstNonfinite } from "./arrays.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { checkBatch } from "./run-options.ts";
@@ -64,6 +65,13 @@ export async function* train<Names extends string>(
         );
       }
       if (signal.aborted) break;
+      const bad = firstNonfinite(session.read().weights);
+      if (bad) {
+        throw new LCError(
+          "LC_DIVERGED",
+          `train, epoch ${epoch}: weights "${bad}" became NaN or infinite. Lower the learning rate (now ${rate.toPrecision(3)}).`,
+        );
+      }
       const test = await session.evaluate("test");
       const record: Progress = Object.freeze({
         kind: "epoch",
@@ -89,7 +97,7 @@ export async function* train<Names extends string>(
     const train = await session.evaluate("train");
     const test = await session.evaluate("test");
     const trained: Trained<Names> = {
-      status: signal.aborted ? "stopped" : "finished",
+      status: history.length < lStep.epochs ? "stopped" : "finished",
       model: Object.freeze({ network: model.network, weights }),
       trainLoss: train.loss,
       testErrors: test.errors,

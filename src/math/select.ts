@@ -12,7 +12,7 @@ export function largest(x: ArrayLike<number>, count: number): Uint32Array {
   let above = 0;
   for (let i = 0; i < n; i++) if ((size[i] as number) > threshold) above++;
   let ties = count - above;
-  for (let i = 0, at = 0; at < count; i++) {
+  for (let i = 0, at = 0; at < count && i < n; i++) {
     const s = size[i] as number;
     if (s > threshold || (s === threshold && ties-- > 0)) indices[at++] = i;
   }

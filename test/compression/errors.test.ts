@@ -62,6 +62,15 @@ describe("compressions refuse", () => {
       "distortion: shapes differ, 1 × 2 and 2 × 1.",
     );
   });
+  it("NaN and infinite weights, saying where", () => {
+    const w = { rows: 2, cols: 2, data: Float64Array.of(1, 2, Number.NaN, 3) };
+    for (const c of [prune({ count: 2 }), quantize({ levels: 2 }), lowRank({ rank: 1 })]) {
+      assert.throws(() => c.cStep(w), {
+        code: "LC_NONFINITE",
+        message: /the 2 × 2 matrix has NaN at \[1, 0\]/,
+      });
+    }
+  });
   it("a spec of an unknown kind", () =>
     assert.throws(
       () => fromSpec({ kind: "magic" }),

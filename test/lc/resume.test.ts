@@ -94,6 +94,47 @@ describe("an LC run on LeNet300", function () {
     });
   });
 
+  it("refuses to go on with other data, minibatches or μ, but takes a longer schedule", async () => {
+    const from = whole.state as LCState;
+    const refuses = (change: Partial<RunOptions>, message: RegExp): void =>
+      assert.throws(() => plan.steps({ ...options, ...change, from }), {
+        code: "LC_STATE",
+        message,
+      });
+    refuses(
+      { lStep: sgd({ rate: 0.05, epochs: 2, firstEpochs: 3, batch: 32 }) },
+      /lStep was .*"batch":64.*, got .*"batch":32/,
+    );
+    refuses(
+      { data: digits({ trainCount: 200, testCount: 100 }) },
+      /data was .*"train":300.*, got .*"train":200/,
+    );
+    refuses(
+      { mu: geometric({ from: 1, factor: 1.5, steps: 5 }) },
+      /mu was \[0.01,.* write warmStart/,
+    );
+    const longer = await plan.run({
+      ...options,
+      mu: geometric({ from: 1e-2, factor: 1.5, steps: 6 }),
+      from,
+    });
+    assert.equal(longer.state?.stepsDone, 6);
+  });
+
+  it("evaluates the network also when a resumed run has nothing left to do", async () => {
+    const again = await plan.run({ ...options, from: whole.state as LCState });
+    assert.deepEqual([again.status, again.testErrors], ["finished", whole.testErrors]);
+  });
+
+  it("stops with an error when weights overflow in the last update of an epoch", async () => {
+    const lStep = sgd({ rate: 1e39, epochs: 1, batch: 300 });
+    const mu = [1e-40];
+    await assert.rejects(plan.run({ ...options, lStep, mu }), {
+      code: "LC_DIVERGED",
+      message: /became NaN or infinite/,
+    });
+  });
+
   it("warm-starts another level from its learned weights", async () => {
     const other = compress(lenet300({ seed: 1 })).layer("fc1", quantize({ levels: 4 }));
     const warmStart = whole.state as LCState;

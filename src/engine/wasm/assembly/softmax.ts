@@ -42,7 +42,9 @@ export function softmaxRows(op: usize, begin: usize, end: usize, control: usize)
     const labelAt = label / 8 * PANEL_BYTES + label % 8 * 4;
     const margin = <f64>most - <f64>load<f32>(z + at + labelAt);
     const sum = exponentials(z + at, to, panels, classes, most);
-    store<f64>(losses + row * 8, log(<f64>sum) + margin);
+    // The polynomial of log() makes something finite of NaN and ∞; the guard must see them.
+    const finite = sum - sum == 0;
+    store<f64>(losses + row * 8, finite ? log(<f64>sum) + margin : NaN);
     store<i32>(wrong + row * 4, best != label ? 1 : 0);
     if (!dy) continue;
     const total = f32x4.splat(sum);
