@@ -129,6 +129,19 @@ describe("wasm engine: what it refuses", () => {
     });
   });
 
+  it("NaN for one class alone, which no example has, is seen too", async () => {
+    const labels = data.train.labels.map((label) => label % 3);
+    const rare = { ...data, train: { ...data.train, labels } };
+    const weights = formulaWeights(net, 0.5);
+    const bias = (weights["out.b"] as Float32Array).map((b, i) => (i === 3 ? Number.NaN : b));
+    await withSession(net, rare, { batch: 4 }, async (session) => {
+      session.write({ ...weights, "out.b": bias });
+      const { finite, next } = await session.train(epoch(strided(20, 1)));
+      assert.deepEqual([finite, next], [false, 0]);
+      assert.deepEqual(session.read().weights, { ...weights, "out.b": bias });
+    });
+  });
+
   it("an aborted signal: train does nothing, evaluate rejects with its reason", async () => {
     await withSession(net, data, { batch: 4 }, async (session) => {
       const signal = AbortSignal.abort(new Error("enough"));

@@ -117,6 +117,10 @@ describe("lclab run", () => {
       "2 lclab run: there is no file none.ipynb.",
     );
     assert.match(
+      await bad('{"cells": [], "nbformat": 4}', ["run", "x.ipynb", "-o", "none/y.html"]),
+      /^2 lclab run: there is no folder .*none to write y.html into. Make it first.$/,
+    );
+    assert.match(
       await bad("{", ["run", "x.ipynb", "-o", "y.html"]),
       /^2 lclab run: x\.ipynb is not JSON/,
     );
