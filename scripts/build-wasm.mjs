@@ -1,5 +1,8 @@
 /**
- * Compiles src/engine/wasm/assembly to dist/engine/kernels.wasm.
+ * Compiles the kernels, AssemblyScript to WebAssembly:
+ *
+ *   src/engine/wasm/assembly   dist/engine/kernels.wasm   the engine's, on memory that threads share
+ *   src/math/assembly          dist/math/kernels.wasm     linear algebra, with a memory of its own
  *
  *     node scripts/build-wasm.mjs
  */
@@ -8,51 +11,55 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const source = "src/engine/wasm/assembly";
-const target = path.join(root, "dist/engine/kernels.wasm");
+const shared = ["--noExportMemory", "--importMemory", "--sharedMemory", "--maximumMemory", "65536"];
+const modules = [
+  {
+    source: "src/engine/wasm/assembly",
+    target: "dist/engine/kernels.wasm",
+    flags: ["--enable", "simd,threads", ...shared],
+  },
+  { source: "src/math/assembly", target: "dist/math/kernels.wasm", flags: ["--enable", "simd"] },
+];
 
 /**
- * Builds the kernels. No runtime, no static data: the module works only on the memory and offsets it is given.
+ * Builds all kernels. No runtime, no static data: a module works only on the memory and offsets it is given.
  * Relaxed SIMD stays off, it would make results differ between machines.
+ * @returns The files.
  * @throws Error with the compiler's output.
  */
 export async function buildWasm() {
+  for (const module of modules) await compile(module);
+  return modules.map(({ target }) => path.join(root, target));
+}
+
+async function compile({ source, target, flags }) {
   const { default: asc } = await import("assemblyscript/asc");
-  await mkdir(path.dirname(target), { recursive: true });
+  await mkdir(path.dirname(path.join(root, target)), { recursive: true });
   // Written beside the target and renamed, so a test run that builds at the same time never reads half a module.
-  const part = `dist/engine/kernels.${process.pid}.wasm`;
+  const part = target.replace(/wasm$/, `${process.pid}.wasm`);
   const { error, stderr } = await asc.main(
-    [
-      `${source}/main.ts`,
-      ...["-o", part, "-O3", "--runtime", "stub", "--noAssert", "--noExportMemory"],
-      ...[
-        "--enable",
-        "simd,threads",
-        "--importMemory",
-        "--sharedMemory",
-        "--maximumMemory",
-        "65536",
-      ],
-    ],
+    [`${source}/main.ts`, "-o", part, "-O3", "--runtime", "stub", "--noAssert", ...flags],
     { baseDir: root },
   );
   if (error) throw new Error(`build-wasm: ${error.message}\n${stderr.toString()}`);
-  await rename(path.join(root, part), target);
-  return target;
+  await rename(path.join(root, part), path.join(root, target));
 }
 
-/** Builds the kernels if they are missing or older than their sources. */
+/** Builds the kernels that are missing or older than their sources. */
 export async function ensureWasm() {
-  const built = await stat(target).then(
-    (file) => file.mtimeMs,
-    () => 0,
-  );
-  const names = await readdir(path.join(root, source));
-  const sources = await Promise.all(names.map((name) => stat(path.join(root, source, name))));
-  if (sources.some((file) => file.mtimeMs >= built)) await buildWasm();
-  return target;
+  for (const module of modules) {
+    const built = await stat(path.join(root, module.target)).then(
+      (file) => file.mtimeMs,
+      () => 0,
+    );
+    const folder = path.join(root, module.source);
+    const sources = await Promise.all(
+      (await readdir(folder)).map((name) => stat(path.join(folder, name))),
+    );
+    if (sources.some((file) => file.mtimeMs >= built)) await compile(module);
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log(path.relative(process.cwd(), await buildWasm()));
+  for (const file of await buildWasm()) console.log(path.relative(process.cwd(), file));
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run build`: everything in dist/, each part only if what it is made from changed since.
- *   wasm          the engine's kernels (build-wasm.mjs)
+ *   wasm          the kernels of the engine and of linear algebra (build-wasm.mjs)
  *   code          src/ and kernel/ by TypeScript
  *   plotly        plotly.min.js, a classic script that defines the global Plotly
  *   labextension  JupyterLab's renderer of our figures
@@ -22,12 +22,17 @@ const parts = [
   {
     name: "wasm",
     inputs: () => [
-      [...filesBelow(join(root, "src/engine/wasm/assembly")), join(root, "scripts/build-wasm.mjs")],
+      [
+        ...["src/engine/wasm/assembly", "src/math/assembly"].flatMap((folder) =>
+          filesBelow(join(root, folder)),
+        ),
+        join(root, "scripts/build-wasm.mjs"),
+      ],
       [version("assemblyscript")],
     ],
     make: async () => {
       const { buildWasm } = await import("./build-wasm.mjs");
-      return [await buildWasm()];
+      return await buildWasm();
     },
   },
   {

@@ -8,17 +8,50 @@ export type { ErrorCompressionOptions } from "./charts/panels/error-compression.
 export { errorCompression } from "./charts/panels/error-compression.ts";
 export { panels } from "./charts/panels/live-panels.ts";
 export type { ErrorCompressionPoint } from "./charts/panels/runs.ts";
+export { binarize } from "./compression/binarize.ts";
+export {
+  checkLaws,
+  type LawOptions,
+  type LawReport,
+  type LawResult,
+} from "./compression/check-laws.ts";
+export type { Quantized } from "./compression/codebook.ts";
 export { defineCompression } from "./compression/compression.ts";
 export type {
+  AlternationTrace,
   Compression,
   CompressionDefinition,
+  CStepContext,
+  CStepResult,
   Sum,
   SumOptions,
+  Target,
 } from "./compression/contract.ts";
-export { distortion } from "./compression/contract.ts";
+export { distortion, objective } from "./compression/contract.ts";
+export type { Scheme } from "./compression/factors.ts";
+export { fixedCodebook } from "./compression/fixed-codebook.ts";
+export { float16, type Half } from "./compression/float16.ts";
+export type { Geometry } from "./compression/geometry.ts";
+export { l0Penalty } from "./compression/l0-penalty.ts";
+export { l1Constraint } from "./compression/l1-constraint.ts";
+export { l1Penalty } from "./compression/l1-penalty.ts";
 export { type LowRank, lowRank } from "./compression/low-rank.ts";
-export { type Pruned, prune } from "./compression/prune.ts";
-export { type Quantized, quantize } from "./compression/quantize.ts";
+export { type PerChannel, perChannel } from "./compression/per-channel.ts";
+export { powersOfTwo } from "./compression/powers-of-two.ts";
+export { prune } from "./compression/prune.ts";
+export {
+  type PrunedGroups,
+  pruneBlocks,
+  pruneChannels,
+  pruneColumns,
+  pruneRows,
+} from "./compression/prune-groups.ts";
+export { pruneNM } from "./compression/prune-nm.ts";
+export { quantize } from "./compression/quantize.ts";
+export { type RankSelected, rankSelection } from "./compression/rank-selection.ts";
+export type { Kept, Pruned } from "./compression/sparse.ts";
+export { ternarize } from "./compression/ternarize.ts";
+export { uniform } from "./compression/uniform.ts";
 export type { Dataset, Split } from "./data/dataset.ts";
 export { digits } from "./data/digits.ts";
 export { readIdx } from "./data/idx.ts";
@@ -27,13 +60,14 @@ export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
-export { score } from "./lc/direct.ts";
+export { type DirectOptions, score } from "./lc/direct.ts";
+export { fisher } from "./lc/fisher.ts";
 export { compress, type Plan } from "./lc/plan.ts";
 export type { Progress } from "./lc/progress.ts";
 export type { RunOptions } from "./lc/run-options.ts";
 export { geometric, type Schedule, type Sgd, schedules, sgd } from "./lc/schedules.ts";
-export { sizeOf } from "./lc/size.ts";
-export type { Solution } from "./lc/solution.ts";
+export { type Flops, flopsOf, type Size, sizeOf } from "./lc/size.ts";
+export type { CStepSummary, Solution } from "./lc/solution.ts";
 export { decodeState, encodeState, type LCState } from "./lc/state.ts";
 export { type Trained, train } from "./lc/train.ts";
 export type { Matrix } from "./math/matrix.ts";

@@ -1,6 +1,6 @@
 import { LCError } from "../errors.ts";
 import { type Matrix, shapeOf } from "../math/matrix.ts";
-import { search, settings } from "./additive.ts";
+import { alternation, settings } from "./alternation.ts";
 import {
   type Accounting,
   asFloat64,
@@ -8,68 +8,179 @@ import {
   type CompressionDefinition,
   type CompressionSpec,
   type CStepContext,
+  type JointRole,
   type Parts,
+  partsOf,
   type Sum,
   type SumOptions,
   type SumTheta,
+  type Target,
 } from "./contract.ts";
+import { type Geometry, geometryOf, type Shape, uses } from "./geometry.ts";
+import { jointSolution } from "./joint/joint.ts";
 
 /**
- * Makes a compression of your own from its C step, decompression and bit count.
+ * Makes a compression of your own from its C step, decompression and bit count; `checkLaws` tests it.
  * @example
- * const mean = defineCompression<number>({
+ * const mean = defineCompression<{ rows: number; cols: number; value: number }>({
  *   name: "mean", exact: true, elementwise: true,
- *   cStep: ({ data }) => data.reduce((s, x) => s + x, 0) / data.length, …
+ *   cStep: ({ rows, cols, data }) => ({ rows, cols, value: data.reduce((s, x) => s + x, 0) / data.length }),
+ *   decompress: ({ rows, cols, value }) => ({ rows, cols, data: new Float64Array(rows * cols).fill(value) }),
+ *   bits: () => 32,
  * });
+ * checkLaws(mean).ok   //=> true
  */
 export function defineCompression<Theta>(
   definition: CompressionDefinition<Theta>,
 ): Compression<Theta> {
-  const solve: Compression<Theta>["solve"] = (w, context) => ({
-    theta: definition.cStep(asFloat64(w), { mu: 0, ...context }),
-    exact: definition.exact && context?.refine !== true,
-  });
-  return complete({ ...definition, check: definition.check ?? (() => {}), solve });
+  const { name, exact, elementwise, spec, joint, decompress, bits, cost, flops } = definition;
+  return complete(
+    {
+      name,
+      exact,
+      elementwise,
+      weighted: definition.weighted ?? false,
+      spec,
+      joint,
+      check: definition.check ?? (() => {}),
+      decompress,
+      bits,
+      cost,
+      flops,
+      solve:
+        "solve" in definition
+          ? definition.solve
+          : (w, context) => {
+              const global = exact && context.refine !== true;
+              const theta = definition.cStep(w, context);
+              return global ? { theta, exact: true, gap: 0 } : { theta, exact: false };
+            },
+    },
+    {},
+  );
 }
 
-/** Adds the methods all compressions share. */
+/** What `complete` starts from: a definition with nothing left open. */
+interface Whole<Theta> {
+  readonly name: string;
+  readonly exact: boolean;
+  readonly elementwise: boolean;
+  readonly weighted: boolean;
+  readonly spec: CompressionSpec | undefined;
+  readonly joint: JointRole<Theta> | undefined;
+  readonly check: (shape: Shape, where: string) => void;
+  readonly solve: (
+    w: Target,
+    context: CStepContext<Theta>,
+  ) => ReturnType<Compression<Theta>["solve"]>;
+  readonly decompress: (theta: Theta) => Matrix<Float64Array>;
+  readonly bits: (theta: Theta, accounting: Accounting) => number;
+  readonly cost: ((theta: Theta) => number) | undefined;
+  readonly flops: ((theta: Theta, geometry: Geometry) => number) | undefined;
+}
+
+/** Adds what all compressions share: the checks of every C step, and `plus`. */
 function complete<Theta, Rest extends object>(
-  parts: Pick<Compression<Theta>, "name" | "exact" | "elementwise" | "check" | "solve"> & {
-    readonly spec?: CompressionSpec | undefined;
-    readonly decompress: (theta: Theta) => Matrix<Float64Array>;
-    readonly bits: (theta: Theta, accounting: Accounting) => number;
-  } & Rest,
+  whole: Whole<Theta>,
+  rest: Rest,
 ): Compression<Theta> & Rest {
-  const { bits, check, solve } = parts;
-  const checked: Compression<Theta>["solve"] = (w, context) => {
+  const { bits, check, decompress, cost, flops, ...facts } = whole;
+  const solve: Compression<Theta>["solve"] = (w, given) => {
+    const context = { mu: 0, ...given };
+    checkTarget(whole, w, context);
     check(w, `a ${shapeOf(w)} matrix`);
-    const bad = w.data.findIndex((x: number) => !Number.isFinite(x));
-    if (bad >= 0) {
-      const at = `[${Math.floor(bad / w.cols)}, ${bad % w.cols}]`;
-      throw new LCError(
-        "LC_NONFINITE",
-        `${parts.name}: the ${shapeOf(w)} matrix has ${w.data[bad]} at ${at}.`,
-      );
-    }
-    return solve(w, context);
+    const result = whole.solve(asFloat64(w), context);
+    if (context.refine || w.data.some((x: number) => x !== 0)) return result;
+    return { ...result, notes: [...(result.notes ?? []), "all weights are 0"] };
   };
-  const whole: Compression<Theta> & Rest = Object.freeze({
-    ...parts,
-    spec: parts.spec,
-    solve: checked,
-    cStep: (w: Matrix, context?: Partial<CStepContext<Theta>>) => checked(w, context).theta,
+  const shared: Compression<Theta> = {
+    ...facts,
+    ...(cost ? { cost } : {}),
+    check,
+    decompress,
+    solve,
+    cStep: (w: Matrix & Shape, context?: Partial<CStepContext<Theta>>) => solve(w, context).theta,
     bits: (theta: Theta, accounting: Accounting = "packed") => bits(theta, accounting),
+    flops: (theta: Theta, geometry?: Geometry) => {
+      if (flops) return flops(theta, geometry ?? geometryOf(decompress(theta)));
+      const delta = decompress(theta);
+      return 2 * nonzeros(delta.data) * uses(geometry ?? geometryOf(delta));
+    },
     plus: <Other>(other: Compression<Other>, options?: SumOptions) =>
-      sum([whole as Compression<unknown>, other as Compression<unknown>], options) as Sum<
+      sum([self as Compression<unknown>, other as Compression<unknown>], options) as Sum<
         Parts<Theta, Other>
       >,
-  });
-  return whole;
+  };
+  const self = Object.freeze({ ...shared, ...rest }) as Compression<Theta> & Rest;
+  return self;
+}
+
+/** What every C step refuses. */
+function checkTarget<Theta>(
+  { name, weighted, cost }: Whole<Theta>,
+  w: Matrix,
+  { mu, importance }: CStepContext<Theta>,
+): void {
+  const { data } = w;
+  if (data.length === 0 || data.length !== w.rows * w.cols) {
+    throw new RangeError(
+      data.length === 0
+        ? `${name}: the ${shapeOf(w)} matrix is empty. Leave this layer out.`
+        : `${name}: a ${shapeOf(w)} matrix has ${w.rows * w.cols} weights, got ${data.length}.`,
+    );
+  }
+  const place = (i: number): string => `[${Math.floor(i / w.cols)}, ${i % w.cols}]`;
+  const bad = firstNot(data, Number.isFinite);
+  if (bad >= 0) {
+    throw new LCError(
+      "LC_NONFINITE",
+      `${name}: the ${shapeOf(w)} matrix has ${data[bad]} at ${place(bad)}.`,
+    );
+  }
+  if (!(mu >= 0 && mu < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`${name}: μ must be a number from 0, got ${mu}.`);
+  }
+  if (cost && mu === 0) {
+    throw new RangeError(
+      `${name}: at μ = 0 only its cost counts, which is least with every weight 0. Give the first μ of the schedule: cStep(w, { mu: 1e-3 }), or direct({ mu: 1e-3 }).`,
+    );
+  }
+  if (!importance) return;
+  if (!weighted) {
+    throw new RangeError(
+      `${name}: its C step takes no importance weights. Define it with weighted: true, or leave importance out.`,
+    );
+  }
+  if (importance.length !== data.length) {
+    throw new RangeError(
+      `${name}: importance must have ${data.length} values for a ${shapeOf(w)} matrix, got ${importance.length}.`,
+    );
+  }
+  const wrong = firstNot(importance, (h) => h > 0 && h < Number.POSITIVE_INFINITY);
+  if (wrong >= 0) {
+    throw new RangeError(
+      `${name}: importance must be above 0 and finite, got ${importance[wrong]} at ${place(wrong)}. Add a small constant to all of it.`,
+    );
+  }
+}
+
+function firstNot(data: ArrayLike<number>, right: (x: number) => boolean): number {
+  for (let i = 0; i < data.length; i++) if (!right(data[i] as number)) return i;
+  return -1;
+}
+
+function nonzeros(data: Float64Array): number {
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
+  return count;
 }
 
 /**
- * w = Δ₁(θ₁) + … + Δₙ(θₙ), n ≥ 2. The error never rises from sweep to sweep; alternation ends in a blockwise optimum,
- * which need not be the global one. With a warm start only that start is used.
+ * w = Δ₁(θ₁) + … + Δₙ(θₙ), n ≥ 2. With `search: "auto"` exact joint solutions are used where they are known:
+ * a fixed codebook and any pruning; one free size or value, or an adaptive codebook, and l0 pruning (for K ≥ 2 values and
+ * ‖θ‖₀ ≤ κ exact if the result says so, otherwise with a bound of the gap). All others alternate: the error never rises
+ * from sweep to sweep; it ends in a blockwise optimum, which need not be the global one. With a warm start only that start
+ * is used.
  * @throws RangeError for bad options or if a part cannot act on the weights.
  * @see Carreira-Perpiñán & Idelbayev, arXiv:2107.04380
  */
@@ -77,33 +188,46 @@ export function sum(
   terms: readonly Compression<unknown>[],
   options: SumOptions = {},
 ): Sum<SumTheta> {
-  const parts = terms.flatMap((c) => ("parts" in c ? (c as Sum<unknown>).parts : [c]));
+  const parts = terms.flatMap(partsOf);
   const checked = settings(parts.length, options);
   const specs = parts.map((part) => part.spec);
-  return complete<SumTheta, { parts: readonly Compression<unknown>[] }>({
-    name: parts.map((part) => part.name).join(" + "),
-    exact: false,
-    elementwise: parts.every((part) => part.elementwise),
-    parts,
-    spec: specs.every((spec) => spec !== undefined)
-      ? { kind: "sum", parts: specs, ...options }
-      : undefined,
-    check(shape, where) {
-      for (const part of parts) part.check(shape, where);
-    },
-    solve: (w, context) => search(parts, asFloat64(w), checked, { mu: 0, ...context }),
-    decompress: (theta) => {
-      const deltas = parts.map((part, i) => part.decompress(theta[i]));
-      const { rows, cols, data } = deltas[0] as Matrix<Float64Array>;
-      const total = { rows, cols, data: new Float64Array(data.length) };
-      for (const delta of deltas) {
-        for (let i = 0; i < data.length; i++) {
-          total.data[i] = (total.data[i] as number) + (delta.data[i] as number);
+  const costs = parts.some((part) => part.cost);
+  const joint = checked.joint ? jointSolution(parts) : undefined;
+  return complete<SumTheta, { parts: readonly Compression<unknown>[] }>(
+    {
+      name: parts.map((part) => part.name).join(" + "),
+      exact: joint?.exact ?? false,
+      elementwise: parts.every((part) => part.elementwise),
+      weighted: parts.every((part) => part.weighted),
+      spec: specs.every((spec) => spec !== undefined)
+        ? { kind: "sum", parts: specs, ...options }
+        : undefined,
+      joint: undefined,
+      check(shape, where) {
+        for (const part of parts) part.check(shape, where);
+      },
+      solve: (w, context) =>
+        (context.refine ? undefined : joint?.solve(w, context)) ??
+        alternation(parts, w, checked, context),
+      decompress: (theta) => {
+        const deltas = parts.map((part, i) => part.decompress(theta[i]));
+        const { rows, cols, data } = deltas[0] as Matrix<Float64Array>;
+        const total = { rows, cols, data: new Float64Array(data.length) };
+        for (const delta of deltas) {
+          for (let i = 0; i < data.length; i++) {
+            total.data[i] = (total.data[i] as number) + (delta.data[i] as number);
+          }
         }
-      }
-      return total;
+        return total;
+      },
+      bits: (theta, accounting) =>
+        parts.reduce((total, part, i) => total + part.bits(theta[i], accounting), 0),
+      cost: costs
+        ? (theta) => parts.reduce((total, part, i) => total + (part.cost?.(theta[i]) ?? 0), 0)
+        : undefined,
+      flops: (theta, geometry) =>
+        parts.reduce((total, part, i) => total + part.flops(theta[i], geometry), 0),
     },
-    bits: (theta, accounting) =>
-      parts.reduce((total, part, i) => total + part.bits(theta[i], accounting), 0),
-  });
+    { parts },
+  );
 }

@@ -4,18 +4,16 @@
  * number of positions are part of a file's header.
  */
 export function gapBits(indices: ArrayLike<number>): number {
-  let best = indices.length === 0 ? 0 : Number.POSITIVE_INFINITY;
-  for (let b = 1; b <= 32 && indices.length > 0; b++) {
-    const full = 0xffffffff >>> (32 - b);
+  if (indices.length === 0) return 0;
+  const gaps = histogram(indices.length, (i) => {
+    const before = i > 0 ? (indices[i - 1] as number) : -1;
+    return (indices[i] as number) - before - 1;
+  });
+  return best(1, (full) => {
     let symbols = indices.length;
-    for (let i = 0, before = -1; i < indices.length; i++) {
-      const position = indices[i] as number;
-      symbols += Math.floor((position - before - 1) / full);
-      before = position;
-    }
-    best = Math.min(best, b * symbols);
-  }
-  return best;
+    for (const [gap, count] of gaps) symbols += count * Math.floor(gap / full);
+    return symbols;
+  });
 }
 
 /**
@@ -24,15 +22,31 @@ export function gapBits(indices: ArrayLike<number>): number {
  * @see UCMerced-ML/LC-model-compression (BSD-3-Clause)
  */
 export function toolkitGapBits(indices: ArrayLike<number>): number {
-  let best = indices.length < 2 ? 0 : Number.POSITIVE_INFINITY;
-  for (let b = 2; b <= 32 && indices.length > 1; b++) {
-    const full = 0xffffffff >>> (32 - b);
+  if (indices.length < 2) return 0;
+  const gaps = histogram(
+    indices.length - 1,
+    (i) => (indices[i + 1] as number) - (indices[i] as number),
+  );
+  return best(2, (full) => {
     let symbols = 0;
-    for (let i = 1; i < indices.length; i++) {
-      const gap = (indices[i] as number) - (indices[i - 1] as number);
-      symbols += Math.floor(gap / full) + 1;
-    }
-    best = Math.min(best, b * symbols);
+    for (const [gap, count] of gaps) symbols += count * (Math.floor(gap / full) + 1);
+    return symbols;
+  });
+}
+
+/** How often each gap occurs: far fewer than there are positions. */
+function histogram(length: number, gapOf: (i: number) => number): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let i = 0; i < length; i++) {
+    const gap = gapOf(i);
+    counts.set(gap, (counts.get(gap) ?? 0) + 1);
   }
-  return best;
+  return counts;
+}
+
+/** Least b · symbols(2ᵇ − 1) over b = `from`…32. */
+function best(from: number, symbols: (full: number) => number): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let b = from; b <= 32; b++) least = Math.min(least, b * symbols(0xffffffff >>> (32 - b)));
+  return least;
 }

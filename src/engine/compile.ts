@@ -1,10 +1,18 @@
 import type { Network } from "../net/network.ts";
 import type { Arena } from "./arena.ts";
-import { blockedBytes, panels } from "./packing.ts";
+import { panels } from "./packing.ts";
+import {
+  backward,
+  type Context,
+  type Forward,
+  forward,
+  type Product,
+  softmaxOp,
+  width,
+} from "./passes.ts";
 import type { Op, Program } from "./program.ts";
 import { type Slot, takeSlot } from "./slots.ts";
-import { type Activation, type DenseStage, type Stage, size, stages } from "./stages.ts";
-import * as layout from "./wasm/assembly/layout.ts";
+import { type Stage, size, stages } from "./stages.ts";
 
 /** A network compiled for one data set and batch size: programs, and where the state lies they work on. */
 export interface Compiled {
@@ -13,7 +21,9 @@ export interface Compiled {
   readonly evaluate: Program;
   /** Evaluates the `other` copies. */
   readonly evaluateOther: Program;
-  /** Examples per minibatch of the evaluations. */
+  /** Adds squared gradients of the examples, at the training weights, to the `other` copies. */
+  readonly fisher: Program;
+  /** Examples per minibatch of the evaluations and of `fisher`. */
   readonly evaluationBatch: number;
   /** In the order of `network.parameters`. */
   readonly slots: readonly Slot[];
@@ -27,7 +37,7 @@ export interface Compiled {
  */
 const EVALUATION_ROWS = 512;
 
-/** Input panels per update task: long enough to hide the claim, short enough to share evenly. */
+/** Input panels per task of a weight gradient: long enough to hide the claim, short enough to share evenly. */
 const RUN_PANELS = 32;
 
 /**
@@ -37,16 +47,25 @@ const RUN_PANELS = 32;
 export function compile(
   network: Network,
   arena: Arena,
-  rows: { readonly batch: number; readonly evaluation: number },
+  options: {
+    readonly batch: number;
+    /** Examples of the larger split. */
+    readonly evaluation: number;
+    /** True: room for importance weights of the penalty. */
+    readonly importance?: boolean;
+  },
 ): Compiled {
   const chain = stages(network);
   const inputs = size(network.input);
   const firstDense = chain.findIndex((stage) => stage.kind === "dense");
+  const { batch, evaluation: examples, importance = false } = options;
   const slots = new Map<string, Slot>();
   for (const [index, stage] of chain.entries()) {
     if (stage.kind !== "dense") continue;
-    slots.set(stage.w.key, takeSlot(arena, stage.w, index > firstDense));
-    if (stage.b) slots.set(stage.b.key, takeSlot(arena, stage.b, false));
+    const transposed = index > firstDense;
+    slots.set(stage.w.key, takeSlot(arena, stage.w, { transposed, importance }));
+    if (stage.b)
+      slots.set(stage.b.key, takeSlot(arena, stage.b, { transposed: false, importance }));
   }
   const widest = Math.max(...chain.map((stage) => width(stage)));
   const context: Context = {
@@ -55,11 +74,14 @@ export function compile(
     zeros: arena.take("zeros", panels(widest) * 32),
     slot: (key) => slots.get(key) as Slot,
   };
-  const evaluationBatch = Math.min(EVALUATION_ROWS, rows.evaluation);
-  // Training and evaluation never run at once: their activations share memory.
-  const [train, evaluation] = arena.overlay(
-    () => trainProgram(context, rows.batch),
-    () => forward(context, evaluationBatch, "weight"),
+  const evaluationBatch = Math.min(EVALUATION_ROWS, examples);
+  // Training and the rest never run at once: their activations share memory.
+  const [train, [evaluation, fisher]] = arena.overlay(
+    () => trainProgram(context, batch),
+    () => {
+      const run = forward(context, evaluationBatch, "weight");
+      return [run, fisherProgram(context, evaluationBatch, run)] as const;
+    },
   );
   const other = forward(context, evaluationBatch, "other", evaluation);
   const classes = width(chain.at(-1) as Stage);
@@ -67,68 +89,10 @@ export function compile(
     train,
     evaluate: evaluateProgram("evaluate", classes, evaluation),
     evaluateOther: evaluateProgram("evaluateOther", classes, other),
+    fisher,
     evaluationBatch,
     mean: context.mean,
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),
-  };
-}
-
-interface Context {
-  readonly arena: Arena;
-  readonly chain: readonly Stage[];
-  readonly inputs: number;
-  readonly firstDense: number;
-  readonly mean: number;
-  /** The bias of layers without one. */
-  readonly zeros: number;
-  readonly slot: (key: string) => Slot;
-}
-
-/** Ops from the images to the logits, and the buffers they fill. */
-interface Forward {
-  readonly ops: readonly Op[];
-  /** Blocked activations: the input, then the output of each stage. */
-  readonly activations: readonly number[];
-  readonly losses: number;
-  readonly wrong: number;
-}
-
-function forward(
-  context: Context,
-  batch: number,
-  from: "weight" | "other",
-  buffers = takeBuffers(context, batch),
-): Forward {
-  const { chain, inputs, mean, slot, zeros } = context;
-  const { activations } = buffers;
-  const x0 = activations[0] as number;
-  const ops: Op[] = [{ kernel: "gather", layer: "input", tasks: 0, args: { x: x0, inputs, mean } }];
-  for (const [index, stage] of chain.entries()) {
-    const x = activations[index] as number;
-    const y = activations[index + 1] as number;
-    const activation = code(stage.activation);
-    const { layer } = stage;
-    if (stage.kind === "dense") {
-      const w = slot(stage.w.key)[from];
-      const b = stage.b ? slot(stage.b.key)[from] : zeros;
-      const [xPanels, yPanels] = [panels(stage.inputs), panels(stage.outputs)];
-      const args = { x, xPanels, w, b, y, yPanels, activation };
-      ops.push({ kernel: "dense", layer, tasks: 0, args });
-    } else {
-      const args = { x, y, panels: panels(stage.size), activation };
-      ops.push({ kernel: "activate", layer, tasks: 0, args });
-    }
-  }
-  return { ...buffers, ops };
-}
-
-function takeBuffers({ arena, chain, inputs }: Context, batch: number): Omit<Forward, "ops"> {
-  const take = (layer: string, columns: number) =>
-    arena.take(`${layer} activation`, blockedBytes(batch, columns));
-  return {
-    activations: [take("input", inputs), ...chain.map((stage) => take(stage.layer, width(stage)))],
-    losses: arena.take("losses", batch * 8),
-    wrong: arena.take("wrong", batch * 4),
   };
 }
 
@@ -138,7 +102,7 @@ function evaluateProgram(
   { ops, activations, losses, wrong }: Forward,
 ): Program {
   const z = activations.at(-1) as number;
-  const softmax = softmaxOp({ z, classes, dy: 0, losses, wrong });
+  const softmax = softmaxOp({ z, classes, dy: 0, losses, wrong, mean: 0 });
   return {
     name,
     phases: [{ axis: "rows", ops: [...ops, softmax], serial: ["loss", "advance"], losses, wrong }],
@@ -150,77 +114,69 @@ function evaluateProgram(
  * rows. Everything that sums over examples is one tile phase. So a step has two barriers.
  */
 function trainProgram(context: Context, batch: number): Program {
-  const { arena, chain, firstDense } = context;
   const run = forward(context, batch, "weight");
-  const { activations, losses, wrong } = run;
-  const rows = [...run.ops];
-  const updates: Op[] = [];
-  const classes = width(chain.at(-1) as Stage);
-  let dy = arena.take("loss gradient", blockedBytes(batch, classes));
-  rows.push(softmaxOp({ z: activations.at(-1) as number, classes, dy, losses, wrong }));
-  // What `dy` is a gradient of: the output of a stage, or already of the product before its activation.
-  let fused = false;
-  for (let index = chain.length - 1; index >= firstDense; index--) {
-    const stage = chain[index] as Stage;
-    const x = activations[index] as number;
-    const y = activations[index + 1] as number;
-    if (stage.activation !== "none" && !fused) {
-      const args = {
-        dy,
-        y,
-        dx: dy,
-        panels: panels(width(stage)),
-        activation: code(stage.activation),
-      };
-      rows.push({ kernel: "activateInput", layer: stage.layer, tasks: 0, args });
-    }
-    fused = false;
-    if (stage.kind !== "dense") continue;
-    updates.push(updateOp(context, stage, x, dy));
-    if (index === firstDense) break;
-    const below = chain[index - 1] as Stage;
-    const dx = arena.take(`${below.layer} gradient`, blockedBytes(batch, stage.inputs));
-    const [dyPanels, xPanels] = [panels(stage.outputs), panels(stage.inputs)];
-    const wt = context.slot(stage.w.key).transposed;
-    const args = { dy, dyPanels, wt, y: x, dx, xPanels, activation: code(below.activation) };
-    rows.push({ kernel: "denseInput", layer: stage.layer, tasks: 0, args });
-    dy = dx;
-    fused = true;
-  }
-  // Largest first: the last tasks claimed are then short.
-  updates.sort((a, b) => b.tasks - a.tasks);
+  const { ops, products } = backward(context, batch, "mean", run);
+  const updates = products.map((product) => updateOp(context, product));
+  return gradientProgram("train", run, [...run.ops, ...ops], updates);
+}
+
+/** The same two phases, with squares of the examples' own gradients in the place of updates. */
+function fisherProgram(context: Context, batch: number, run: Forward): Program {
+  const { ops, products } = backward(context, batch, "each", run);
+  // At the end of the row phase, when nothing needs the unsquared activations any more.
+  const squares = products.flatMap(({ stage: { layer, inputs, outputs }, x, dy }): Op[] => [
+    { kernel: "square", layer, tasks: 0, args: { x, panels: panels(inputs) } },
+    { kernel: "square", layer, tasks: 0, args: { x: dy, panels: panels(outputs) } },
+  ]);
+  const sums = products.map((product) => fisherOp(context, product));
+  return gradientProgram("fisher", run, [...run.ops, ...ops, ...squares], sums);
+}
+
+function gradientProgram(
+  name: string,
+  { losses, wrong }: Forward,
+  rows: readonly Op[],
+  tiles: readonly Op[],
+): Program {
   return {
-    name: "train",
+    name,
     phases: [
       { axis: "rows", ops: rows, serial: ["loss", "guard"], losses, wrong },
-      { axis: "tiles", ops: updates, serial: ["advance"], losses: 0, wrong: 0 },
+      {
+        axis: "tiles",
+        // Largest first: the last tasks claimed are then short.
+        ops: [...tiles].sort((a, b) => b.tasks - a.tasks),
+        serial: ["advance"],
+        ...{ losses: 0, wrong: 0 },
+      },
     ],
   };
 }
 
-function softmaxOp(args: Extract<Op, { kernel: "softmax" }>["args"]): Op {
-  return { kernel: "softmax", layer: "loss", tasks: 0, args };
-}
-
-function updateOp({ slot }: Context, stage: DenseStage, x: number, dy: number): Op {
+function updateOp({ slot }: Context, product: Product): Op {
+  const { stage } = product;
   const w = slot(stage.w.key);
   const b = stage.b && slot(stage.b.key);
-  const [xPanels, dyPanels] = [panels(stage.inputs), panels(stage.outputs)];
-  const runs = Math.ceil(xPanels / RUN_PANELS);
+  const { tasks, operands } = tiles(product);
   const args = {
-    ...{ x, xPanels, dy, dyPanels, runs },
+    ...operands,
     ...{ w: w.weight, v: w.momentum, t: w.target, wt: w.transposed, mu: w.penalty },
     ...{ b: b?.weight ?? 0, bv: b?.momentum ?? 0, bt: b?.target ?? 0, bmu: b?.penalty ?? 0 },
+    ...{ h: w.importance, bh: b?.importance ?? 0 },
   };
-  return { kernel: "denseUpdate", layer: stage.layer, tasks: dyPanels * runs, args };
+  return { kernel: "denseUpdate", layer: stage.layer, tasks, args };
 }
 
-/** Values per example a stage puts out. */
-function width(stage: Stage): number {
-  return stage.kind === "dense" ? stage.outputs : stage.size;
+function fisherOp({ slot }: Context, product: Product): Op {
+  const { stage } = product;
+  const { tasks, operands } = tiles(product);
+  const sums = { f: slot(stage.w.key).other, bf: stage.b ? slot(stage.b.key).other : 0 };
+  return { kernel: "denseFisher", layer: stage.layer, tasks, args: { ...operands, ...sums } };
 }
 
-function code(activation: Activation): number {
-  if (activation === "tanh") return layout.ACTIVATION_TANH;
-  return activation === "relu" ? layout.ACTIVATION_RELU : layout.ACTIVATION_NONE;
+/** A weight gradient in tasks of one output panel × one run of input panels. */
+function tiles({ stage, x, dy }: Product) {
+  const [xPanels, dyPanels] = [panels(stage.inputs), panels(stage.outputs)];
+  const runs = Math.ceil(xPanels / RUN_PANELS);
+  return { tasks: dyPanels * runs, operands: { x, xPanels, dy, dyPanels, runs } };
 }

@@ -16,6 +16,8 @@ export interface Engine {
 export interface OpenOptions {
   /** Examples per minibatch, 1…training examples. The last minibatch of an epoch may be smaller. */
   readonly batch: number;
+  /** True: `setTargets` takes importance weights, which need room for one more copy of all parameters. Default false. */
+  readonly importance?: boolean;
 }
 
 /** One network and one data set inside an engine, with its training weights and momentum. */
@@ -25,19 +27,29 @@ export interface EngineSession {
   /** Copies of the training weights and momentum, float32, row-major, as `network.parameters`. */
   read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> };
   /**
-   * Targets t of the penalty μ/2 ‖w − t‖² by parameter key; parameters without one have no penalty.
-   * Copied; stays until set again.
+   * Targets t of the penalty μ/2 Σ h (w − t)² by parameter key; parameters without one have no penalty.
+   * `importance` has h > 0 by parameter key, float32 of the parameter's shape; h = 1 for a parameter without one.
+   * With rate · μ · h above 1 the steps of that weight overshoot, and soon diverge. Copied; stays until set again.
+   * @throws RangeError if an h is not a finite number > 0, or the session was opened without `importance: true`.
    */
-  setTargets(targets: Weights): void;
+  setTargets(targets: Weights, importance?: Weights): void;
   /** Trains over (the rest of) one epoch. Rejects only if the engine failed. */
   train(options: EpochOptions): Promise<EpochResult>;
   /** Mean loss and number of wrong predictions; of `weights` if given, else of the training weights. */
   evaluate(split: "train" | "test", weights?: Weights, signal?: AbortSignal): Promise<Evaluation>;
+  /**
+   * Diagonal of the empirical Fisher information of the training set, by parameter key, float32 ≥ 0, row-major as
+   * `network.parameters`: F = 1/N Σₙ (∂ℓₙ/∂w)², with ℓₙ the loss of example n and its own label, without the
+   * penalty. Of `weights` if given, else of the training weights; training state, targets included, stays as it is.
+   * @throws LCError LC_NONFINITE if a loss or a squared gradient is NaN or infinite; the reason of `signal` if it
+   * stopped the pass.
+   */
+  fisher(weights?: Weights, signal?: AbortSignal): Promise<Record<string, Float32Array>>;
   /** Stops within one minibatch and frees threads and memory. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** Loss L(w) + μ/2 Σ ‖w − t‖², Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v). */
+/** Loss L(w) + μ/2 Σ h (w − t)², Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v). */
 export interface EpochOptions {
   /** Order of the training examples, a permutation of 0…count−1. */
   readonly order: Uint32Array;

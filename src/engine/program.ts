@@ -5,12 +5,14 @@ interface KernelArgs {
   gather: "x" | "inputs" | "mean";
   dense: "x" | "xPanels" | "w" | "b" | "y" | "yPanels" | "activation";
   activate: "x" | "y" | "panels" | "activation";
-  softmax: "z" | "classes" | "dy" | "losses" | "wrong";
+  softmax: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
   denseInput: "dy" | "dyPanels" | "wt" | "y" | "dx" | "xPanels" | "activation";
   activateInput: "dy" | "y" | "dx" | "panels" | "activation";
   denseUpdate:
     | ("x" | "xPanels" | "dy" | "dyPanels" | "runs")
-    | ("w" | "v" | "t" | "wt" | "mu" | "b" | "bv" | "bt" | "bmu");
+    | ("w" | "v" | "t" | "wt" | "mu" | "b" | "bv" | "bt" | "bmu" | "h" | "bh");
+  square: "x" | "panels";
+  denseFisher: "x" | "xPanels" | "dy" | "dyPanels" | "runs" | "f" | "bf";
 }
 
 type Kernel = keyof KernelArgs;
@@ -25,7 +27,7 @@ const kernels: {
     args: ["x", "xPanels", "w", "b", "y", "yPanels", "activation"],
   },
   activate: { id: layout.KERNEL_ACTIVATE, args: ["x", "y", "panels", "activation"] },
-  softmax: { id: layout.KERNEL_SOFTMAX, args: ["z", "classes", "dy", "losses", "wrong"] },
+  softmax: { id: layout.KERNEL_SOFTMAX, args: ["z", "classes", "dy", "losses", "wrong", "mean"] },
   denseInput: {
     id: layout.KERNEL_DENSE_INPUT,
     args: ["dy", "dyPanels", "wt", "y", "dx", "xPanels", "activation"],
@@ -38,8 +40,13 @@ const kernels: {
     id: layout.KERNEL_DENSE_UPDATE,
     args: [
       ...(["x", "xPanels", "dy", "dyPanels", "runs"] as const),
-      ...(["w", "v", "t", "wt", "mu", "b", "bv", "bt", "bmu"] as const),
+      ...(["w", "v", "t", "wt", "mu", "b", "bv", "bt", "bmu", "h", "bh"] as const),
     ],
+  },
+  square: { id: layout.KERNEL_SQUARE, args: ["x", "panels"] },
+  denseFisher: {
+    id: layout.KERNEL_DENSE_FISHER,
+    args: ["x", "xPanels", "dy", "dyPanels", "runs", "f", "bf"],
   },
 };
 

@@ -10,24 +10,26 @@ export interface Slot {
   readonly cols: number;
   /** True: panels (assembly/layout.ts). False: one vector, padded to whole panels. */
   readonly paneled: boolean;
-  /** Bytes of each of the four copies below. */
+  /** Bytes of each of the copies below. */
   readonly bytes: number;
   readonly weight: number;
   readonly momentum: number;
   readonly target: number;
-  /** Weights given to `evaluate`. */
+  /** Weights given to `evaluate`; the sums of `fisher`. What is in it is lost at the next command. */
   readonly other: number;
   /** Transposed weight for input gradients, 0 if none is needed. */
   readonly transposed: number;
+  /** Importance weights of the penalty, 0 if the session has no room for them. */
+  readonly importance: number;
   /** f32 penalty weight: μ if there is a target, else 0. */
   readonly penalty: number;
 }
 
-/** Takes the memory of a parameter; `transposed` if its layer passes gradients on. */
+/** Takes the memory of a parameter; `transposed` if its layer passes gradients on, `importance` if the penalty is weighted. */
 export function takeSlot(
   arena: Arena,
   { key, role, rows, cols }: Parameter,
-  transposed: boolean,
+  { transposed, importance }: { readonly transposed: boolean; readonly importance: boolean },
 ): Slot {
   const paneled = role === "w";
   const bytes = paneled ? paneledBytes(rows, cols) : panels(rows) * 32;
@@ -39,6 +41,7 @@ export function takeSlot(
     target: take("target"),
     other: take("other"),
     transposed: transposed ? take("transposed") : 0,
+    importance: importance ? take("importance") : 0,
     penalty: arena.take(`${key} penalty`, 4),
   };
 }

@@ -1,3 +1,4 @@
+import type { CStepResult } from "../compression/contract.ts";
 import type { EngineSession } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
@@ -20,8 +21,8 @@ import type { Progress } from "./progress.ts";
 import { type RunOptions, runSpec } from "./run-options.ts";
 import { sizeOf } from "./size.ts";
 import { type Scores, type Solution, solutionOf } from "./solution.ts";
-import type { LCState, PlanSpec } from "./state.ts";
-import { parametersOf, type Task, taskView } from "./task.ts";
+import type { Certificate, LCState, PlanSpec } from "./state.ts";
+import { parametersOf, type Task, taskImportance, taskView } from "./task.ts";
 
 /** A failed L step: the loss is NaN or infinite. `state` is the last good one, before the failed epoch. */
 export class DivergenceError extends LCError {
@@ -60,8 +61,11 @@ export class LcRun {
   readonly #cStepper = cStepper();
   readonly #history: Progress[] = [];
   readonly #notes: string[] = [];
+  /** Of the last C step of this process; a resumed run without steps left has none. */
+  #results: readonly CStepResult<unknown>[] = [];
   #scores: Scores = {};
   #started = 0;
+  readonly #largestImportance: number;
 
   constructor(model: Model, tasks: readonly Task[], spec: PlanSpec, options: RunOptions) {
     this.#model = model;
@@ -70,6 +74,11 @@ export class LcRun {
     this.#options = options;
     this.#parameters = tasks.map((task) => parametersOf(model, task));
     this.#keys = this.#parameters.flat().map(({ key }) => key);
+    const { importance = {} } = options;
+    this.#largestImportance = this.#keys.reduce(
+      (largest, key) => (importance[key] ?? []).reduce((a, h) => Math.max(a, h), largest),
+      options.importance ? 0 : 1,
+    );
   }
 
   async *steps(): AsyncGenerator<Progress, Solution, undefined> {
@@ -78,7 +87,10 @@ export class LcRun {
     const { signal, release } = stopSignal(this.#options.signal);
     let opened: EngineSession | undefined;
     try {
-      const session = await engine.open(this.#model.network, data, { batch: lStep.batch });
+      const session = await engine.open(this.#model.network, data, {
+        batch: lStep.batch,
+        ...(this.#options.importance ? { importance: true } : {}),
+      });
       opened = session;
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
       let state = from ?? (await this.#directCompression(signal));
@@ -113,6 +125,7 @@ export class LcRun {
   async #directCompression(signal: AbortSignal): Promise<LCState> {
     const { seed = 0, warmStart } = this.#options;
     const weights = copies(warmStart?.weights ?? this.#model.weights);
+    const results = await this.#solve(weights, {}, 0, undefined, signal);
     return {
       version: 1,
       plan: this.#spec,
@@ -127,14 +140,15 @@ export class LcRun {
       weights,
       velocity: zeros(weights),
       lambda: zeros(pick(weights, this.#keys)),
-      thetas: await this.#solve(weights, {}, 0, undefined, signal),
+      thetas: results.map(({ theta }) => theta),
+      certificates: certificates(results),
       rest: copies(omit(weights, this.#keys)),
     };
   }
 
-  /** w ← argmin L(w) + μ/2 ‖w − Δ(Θ) − λ/μ‖², from where the state stands; yields a record per epoch. */
+  /** w ← argmin L(w) + μ/2 ‖w − Δ(Θ) − λ/μ‖² (with importance Σ h (w − Δ(Θ) − λ/(μ h))²), from where the state stands; yields a record per epoch. */
   async *#lStep(session: EngineSession, signal: AbortSignal): AsyncGenerator<Progress, void> {
-    const { data, lStep, mu: schedule } = this.#options;
+    const { data, lStep, mu: schedule, importance } = this.#options;
     let state = this.state as LCState;
     const step = state.stepsDone;
     const mu = schedule[step] as number;
@@ -145,9 +159,10 @@ export class LcRun {
     const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
     const targets = mapArrays(deltas, (key, delta) => {
       const lambda = state.lambda[key] as Float32Array;
-      return delta.map((d, i) => d + (lambda[i] as number) / mu);
+      const h = importance?.[key];
+      return delta.map((d, i) => d + (lambda[i] as number) / (h ? mu * (h[i] as number) : mu));
     });
-    session.setTargets(targets);
+    session.setTargets(targets, importance && pick(importance, this.#weighted(importance)));
     const batches = Math.ceil(data.train.count / lStep.batch);
     while (state.epoch < epochs && !signal.aborted) {
       const order = permutation(data.train.count, random(state.seed, 0x0bde, state.epochsDone));
@@ -176,33 +191,45 @@ export class LcRun {
         mu,
         rate,
         loss: lossSum / examples,
-        penalty: (mu / 2) * distances(weights, targets).gap,
+        penalty: (mu / 2) * distances(weights, targets, importance).gap,
         distance: Math.sqrt(gap / norm),
       });
     }
   }
 
-  /** Θ ← argmin ‖(w − λ/μ) − Δ(Θ)‖² and λ ← λ − μ (w − Δ(Θ)); undefined if stopped before it was done. */
+  /** Keys of compressed parameters with importance weights. */
+  #weighted(importance: Readonly<Arrays>): string[] {
+    return this.#keys.filter((key) => importance[key]);
+  }
+
+  /** Θ ← argmin ‖(w − λ/μ) − Δ(Θ)‖² and λ ← λ − μ (w − Δ(Θ)) (with importance μ h for μ); undefined if stopped before it was done. */
   async #cStep(session: EngineSession, signal: AbortSignal): Promise<LCState | undefined> {
     if (signal.aborted) return undefined;
     const state = this.state as LCState;
     const mu = this.#options.mu[state.stepsDone] as number;
     const { weights, velocity } = session.read();
-    let thetas: unknown[];
+    let results: CStepResult<unknown>[];
     try {
-      thetas = await this.#solve(weights, state.lambda, mu, state.thetas, signal);
+      results = await this.#solve(weights, state.lambda, mu, state.thetas, signal);
     } catch (error) {
       if (signal.aborted) return undefined;
       throw error;
     }
+    const thetas = results.map(({ theta }) => theta);
+    const { importance } = this.#options;
     const lambda = mapArrays(deltasOf(this.#model, this.#tasks, thetas), (key, delta) => {
       const w = weights[key] as Float32Array;
       const before = state.lambda[key] as Float32Array;
-      return before.map((l, i) => l - mu * ((w[i] as number) - (delta[i] as number)));
+      const h = importance?.[key];
+      return before.map((l, i) => {
+        const step = h ? mu * (h[i] as number) : mu;
+        return l - step * ((w[i] as number) - (delta[i] as number));
+      });
     });
     const rest = omit(weights, this.#keys);
     const stepsDone = state.stepsDone + 1;
-    return { ...state, stepsDone, epoch: 0, weights, velocity, lambda, thetas, rest };
+    const found = { thetas, certificates: certificates(results) };
+    return { ...state, stepsDone, epoch: 0, weights, velocity, lambda, ...found, rest };
   }
 
   async #solve(
@@ -211,26 +238,37 @@ export class LcRun {
     mu: number,
     warm?: readonly unknown[],
     signal?: AbortSignal,
-  ): Promise<unknown[]> {
-    const thetas: unknown[] = [];
+  ): Promise<CStepResult<unknown>[]> {
+    const { importance, mu: schedule } = this.#options;
+    const results: CStepResult<unknown>[] = [];
     for (const [i, task] of this.#tasks.entries()) {
-      const view = taskView(this.#parameters[i] as Parameter[], weights, lambda, mu);
-      const context = warm ? { mu, warm: warm[i] } : { mu };
-      thetas.push((await this.#cStepper.solve(task, view, context, signal)).theta);
+      const parameters = this.#parameters[i] as Parameter[];
+      const view = taskView(this.#model.network, parameters, weights, lambda, mu, importance);
+      const h = taskImportance(parameters, importance);
+      const context = {
+        // At μ = 0 a penalty would win over the weights: those start from the first μ.
+        mu: mu === 0 && task.compression.cost ? (schedule[0] as number) : mu,
+        ...(warm ? { warm: warm[i] } : {}),
+        ...(h ? { importance: h } : {}),
+      };
+      results.push(await this.#cStepper.solve(task, view, context, signal));
     }
-    return thetas;
+    this.#results = results;
+    return results;
   }
 
-  /** rate · decayᵏ by repeated multiplication, at most 1/μ. */
+  /** rate · decayᵏ by repeated multiplication, at most 1/μ (with importance, 1/(μ · its largest)). */
   #rate(step: number, mu: number): number {
     let rate = this.#options.lStep.rate;
     for (let k = 0; k < step; k++) rate *= this.#options.lStep.decay;
-    if (rate * mu <= 1) return rate;
-    const note = "The learning rate was clipped to 1/μ";
+    const steepest = mu * this.#largestImportance;
+    if (rate * steepest <= 1) return rate;
+    const bound = this.#options.importance ? "1/(μ · the largest importance)" : "1/μ";
+    const note = `The learning rate was clipped to ${bound}`;
     if (!this.#notes.some((n) => n.startsWith(note))) {
-      this.#notes.push(`${note} from step ${step + 1} on (to ${(1 / mu).toPrecision(3)}).`);
+      this.#notes.push(`${note} from step ${step + 1} on (to ${(1 / steepest).toPrecision(3)}).`);
     }
-    return 1 / mu;
+    return 1 / steepest;
   }
 
   /** The record of a finished C step (or direct compression): storage, distortion, and what Δ(Θ) achieves. */
@@ -306,7 +344,10 @@ export class LcRun {
       status,
       model: this.#model,
       tasks: this.#tasks,
-      thetas: state.thetas,
+      results: state.thetas.map((theta, i) => ({
+        ...asResult(state.certificates[i] as Certificate, theta),
+        ...(this.#results[i]?.theta === theta ? this.#results[i] : {}),
+      })),
       deltas: deltasOf(this.#model, this.#tasks, state.thetas),
       learned: state.weights,
       rest: state.rest,
@@ -316,4 +357,12 @@ export class LcRun {
       state,
     });
   }
+}
+
+function certificates(results: readonly CStepResult<unknown>[]): Certificate[] {
+  return results.map(({ exact, gap }) => ({ exact, gap: gap ?? null }));
+}
+
+function asResult({ exact, gap }: Certificate, theta: unknown): CStepResult<unknown> {
+  return gap === null ? { theta, exact } : { theta, exact, gap };
 }

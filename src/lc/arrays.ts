@@ -29,16 +29,22 @@ export function firstNonfinite(arrays: Readonly<Arrays>): string | undefined {
   return Object.keys(arrays).find((key) => !(arrays[key] as Float32Array).every(Number.isFinite));
 }
 
-/** ‖a‖² and ‖a − b‖² over all arrays of `b`. */
-export function distances(a: Readonly<Arrays>, b: Readonly<Arrays>): { norm: number; gap: number } {
+/** ‖a‖² and ‖a − b‖² over all arrays of `b`, each term times its `importance` (1 where that is missing). */
+export function distances(
+  a: Readonly<Arrays>,
+  b: Readonly<Arrays>,
+  importance: Readonly<Arrays> = {},
+): { norm: number; gap: number } {
   let [norm, gap] = [0, 0];
   for (const [key, target] of Object.entries(b)) {
     const source = a[key] as Float32Array;
+    const weights = importance[key];
     for (let i = 0; i < target.length; i++) {
       const x = source[i] as number;
       const d = x - (target[i] as number);
-      norm += x * x;
-      gap += d * d;
+      const h = weights ? (weights[i] as number) : 1;
+      norm += h * x * x;
+      gap += h * d * d;
     }
   }
   return { norm, gap };

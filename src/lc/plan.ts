@@ -3,10 +3,10 @@ import { shapeOf } from "../math/matrix.ts";
 import { model as checkModel, type Model, unknownLayer } from "../net/network.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
-import { checkRun, type RunOptions } from "./run-options.ts";
+import { checkImportance, checkRun, type RunOptions } from "./run-options.ts";
 import type { Solution } from "./solution.ts";
 import type { PlanSpec } from "./state.ts";
-import { parametersOf, type Task, taskShape } from "./task.ts";
+import { parametersOf, type Task, taskPlace, taskShape } from "./task.ts";
 
 /**
  * Which layers are compressed how. A frozen value: every method returns a new plan, so a cell can be run again.
@@ -64,10 +64,14 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
       ),
     joint: (names: readonly string[], compression: Compression<never>) =>
       extended([{ layers: [...names], compression: compression as Compression<unknown> }]),
-    direct: (options: DirectOptions = {}) => direct(model, started(tasks), options),
+    direct: (options: DirectOptions = {}) => {
+      checkPenalties(tasks, options.mu);
+      return direct(model, started(tasks), options);
+    },
     steps(options: RunOptions) {
       const spec = specOf(model, started(tasks));
       checkRun(spec, options);
+      checkImportance(model.network, options.importance);
       return run(new LcRun(model, tasks, spec, options));
     },
     async run(options: RunOptions) {
@@ -93,6 +97,15 @@ function started(tasks: readonly Task[]): readonly Task[] {
   if (tasks.length > 0) return tasks;
   throw new RangeError(
     'compress: the plan compresses nothing yet. Write .layer("fc1", quantize({ bits: 1 })) or .each(names, …) first.',
+  );
+}
+
+/** Without training a penalty has no schedule to take its μ from. */
+function checkPenalties(tasks: readonly Task[], mu = 0): void {
+  const penalty = tasks.find(({ compression }) => compression.cost);
+  if (!penalty || mu > 0) return;
+  throw new RangeError(
+    `direct: ${penalty.compression.name} on ${penalty.layers.join(", ")} needs μ > 0: at μ = 0 only its cost counts, which is least with every weight 0. Write direct({ mu: 1e-3 }).`,
   );
 }
 
@@ -123,12 +136,8 @@ function check(model: Model, tasks: readonly Task[], added: readonly Task[]): vo
         `compress: ${task.compression.name} acts on a matrix, not jointly on ${parameters.map(shapeOf).join(", ")}. Write .each(names, …) for one θ per layer.`,
       );
     }
-    const shape = taskShape(parameters);
-    const where =
-      parameters.length === 1
-        ? `layer "${task.layers[0]}" (${shapeOf(shape)})`
-        : `layers ${task.layers.join(", ")} (${shape.cols} weights)`;
-    task.compression.check(shape, where);
+    const shape = taskShape(model.network, parameters);
+    task.compression.check(shape, taskPlace(model.network, task, parameters));
   }
 }
 

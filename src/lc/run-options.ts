@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LCError } from "../errors.ts";
+import type { Network, Weights } from "../net/network.ts";
 import type { Schedule, Sgd } from "./schedules.ts";
 import type { LCState, PlanSpec } from "./state.ts";
 
@@ -16,6 +18,11 @@ export interface RunOptions {
   readonly from?: LCState | undefined;
   /** Starts from the learned weights w of another run (e.g. of a neighbouring level) instead of the reference. */
   readonly warmStart?: LCState | undefined;
+  /**
+   * Weights h > 0 of the compressed parameters by key, e.g. of `fisher(model, data)`: the penalty and the C steps are
+   * Σ hᵢ (wᵢ − Δᵢ)² instead of ‖w − Δ‖². h = 1 for parameters without.
+   */
+  readonly importance?: Weights;
   /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this after a step; default 0 (never). */
   readonly tolerance?: number;
   /** Evaluate Δ(Θ) on both splits after "every" step (default), after the "last" only, or "never". */
@@ -86,9 +93,48 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
 }
 
 /** What a state records of the options. */
-export function runSpec({ lStep, mu, data }: RunOptions): LCState["run"] {
+export function runSpec({ lStep, mu, data, importance }: RunOptions): LCState["run"] {
   const { name, train, test } = data;
-  return { lStep, mu: [...mu], data: { name, train: train.count, test: test.count } };
+  return {
+    lStep,
+    mu: [...mu],
+    data: { name, train: train.count, test: test.count },
+    ...(importance ? { importance: digest(importance) } : {}),
+  };
+}
+
+function digest(importance: Weights): string {
+  const hash = createHash("sha256");
+  for (const key of Object.keys(importance).sort()) {
+    const { buffer, byteOffset, byteLength } = importance[key] as Float32Array;
+    hash.update(key).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex");
+}
+
+/** @throws RangeError if importance weights name unknown parameters, or are not above 0 and finite. */
+export function checkImportance(network: Network, importance: Weights | undefined): void {
+  const known = network.parameters.filter((p) => p.compressible);
+  for (const [key, h] of Object.entries(importance ?? {})) {
+    const parameter = known.find((p) => p.key === key);
+    if (!parameter) {
+      throw new RangeError(
+        `importance: "${key}" is not a weight matrix of the model. They are ${known.map((p) => p.key).join(", ")}.`,
+      );
+    }
+    const { rows, cols } = parameter;
+    if (h.length !== rows * cols) {
+      throw new RangeError(
+        `importance: "${key}" must have ${rows} × ${cols} = ${rows * cols} values, got ${h.length}.`,
+      );
+    }
+    const bad = h.findIndex((x) => !(x > 0 && x < Number.POSITIVE_INFINITY));
+    if (bad >= 0) {
+      throw new RangeError(
+        `importance: "${key}" must be above 0 and finite, got ${h[bad]} at [${Math.floor(bad / cols)}, ${bad % cols}]. Add a small constant to all of it.`,
+      );
+    }
+  }
 }
 
 /** The first thing in which `options` is not the run that made `state`; a longer μ schedule is the same run. */
@@ -98,6 +144,7 @@ function otherRun(state: LCState, options: RunOptions): string | undefined {
   const pairs = {
     lStep: [was.lStep, now.lStep],
     data: [was.data, now.data],
+    importance: [was.importance ?? "none", now.importance ?? "none"],
     mu: [was.mu.slice(0, begun), now.mu.slice(0, begun)],
   };
   for (const [name, [before, after]] of Object.entries(pairs)) {

@@ -1,3 +1,4 @@
+import type { AlternationTrace, CStepResult } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
 import type { Model, Weights } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
@@ -5,9 +6,9 @@ import { type Table, table } from "../table/table.ts";
 import { escapeMarkup } from "../text.ts";
 import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
-import { sizeOf } from "./size.ts";
+import { flopsOf, sizeOf } from "./size.ts";
 import type { LCState } from "./state.ts";
-import { parametersOf, type Task, taskShape } from "./task.ts";
+import { parametersOf, type Task, taskPlace } from "./task.ts";
 
 /** "direct": compressed without training. "stopped": ended by a signal or an interrupt before the last step. */
 export type Status = "direct" | "finished" | "stopped";
@@ -25,6 +26,10 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   readonly bits: number;
   /** Compression ratio ρ of the whole network. */
   readonly ratio: number;
+  /** Multiplications and additions of one inference, and of the uncompressed network. */
+  readonly flops: { readonly after: number; readonly before: number };
+  /** The last C step of each task: whether it found the optimum. */
+  readonly cSteps: readonly CStepSummary[];
   /** L(Δ(Θ)) over the training set; undefined if it was not evaluated. */
   readonly trainLoss?: number;
   /** Wrong test predictions of Δ(Θ), and in percent; undefined if they were not evaluated. */
@@ -39,6 +44,18 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   readonly notes: readonly string[];
 }
 
+/** How a task's last C step ended. */
+export interface CStepSummary {
+  readonly layers: readonly string[];
+  readonly compression: string;
+  /** True if θ is a global minimum of the C step's objective. */
+  readonly exact: boolean;
+  /** The objective is at most this far above its minimum; undefined if no bound is known. */
+  readonly gap?: number;
+  /** Objective after each sweep of every order and start tried; undefined for other searches, and after a resume. */
+  readonly trace?: readonly AlternationTrace[];
+}
+
 /** Losses and errors of the compressed network. */
 export interface Scores {
   readonly trainLoss?: number;
@@ -51,7 +68,8 @@ export function solutionOf(parts: {
   readonly status: Status;
   readonly model: Model;
   readonly tasks: readonly Task[];
-  readonly thetas: readonly unknown[];
+  /** θ of each task, with its certificate. */
+  readonly results: readonly CStepResult<unknown>[];
   /** Δ(Θ) by parameter key. */
   readonly deltas: Weights;
   /** w by parameter key, of the compressed layers. */
@@ -63,8 +81,11 @@ export function solutionOf(parts: {
   readonly notes: readonly string[];
   readonly state?: LCState;
 }): Solution {
-  const { status, model, tasks, thetas, deltas, learned, rest, scores, history, notes } = parts;
+  const { status, model, tasks, results, deltas, learned, rest, scores, history } = parts;
+  const thetas = results.map(({ theta }) => theta);
   const size = sizeOf(model.network, tasks, thetas);
+  const flops = flopsOf(model, tasks, thetas);
+  const notes = [...parts.notes, ...remarks(model, tasks, results)];
   const errors = tasks.map((task) =>
     distances(
       learned,
@@ -77,7 +98,7 @@ export function solutionOf(parts: {
   const distortion = errors.reduce((total, { gap }) => total + gap, 0);
   const rows = tasks.map((task, i) => {
     const parameters = parametersOf(model, task);
-    const { rows, cols } = taskShape(parameters);
+    const count = parameters.reduce((n, { rows, cols }) => n + rows * cols, 0);
     const bits = size.tasks[i] as number;
     const { gap, norm } = errors[i] as { gap: number; norm: number };
     const shapes = parameters.map(shapeOf).join(", ");
@@ -85,15 +106,24 @@ export function solutionOf(parts: {
       task.layers.join(" + "),
       shapes,
       task.compression.name,
-      32 * rows * cols,
+      32 * count,
       bits,
-      (32 * rows * cols) / bits,
+      (32 * count) / bits,
+      flops.tasks[i] as number,
       norm > 0 ? Math.sqrt(gap / norm) : 0,
+      quality(results[i] as CStepResult<unknown>, norm),
     ];
   });
   const dense = 32 * model.network.parameters.reduce((n, { rows, cols }) => n + rows * cols, 0);
-  const restRow = ["everything else", "", "kept as float32", size.restBits, size.restBits, 1, 0];
-  const total = ["whole network", "", "", dense, size.bits + size.restBits, size.ratio, null];
+  const others = flops.after - flops.tasks.reduce((total, f) => total + f, 0);
+  const restRow = [
+    ...["everything else", "", "kept as float32"],
+    ...[size.restBits, size.restBits, 1, others, 0, ""],
+  ];
+  const total = [
+    ...["whole network", "", ""],
+    ...[dense, size.bits + size.restBits, size.ratio, flops.after, null, ""],
+  ];
   const details = table(
     [
       { name: "layers" },
@@ -102,7 +132,9 @@ export function solutionOf(parts: {
       { name: "bits before", format: grouped },
       { name: "bits after", format: grouped },
       { name: "ratio", format: (x) => `${x.toPrecision(3)} ×` },
+      { name: "FLOPs", format: grouped },
       { name: "‖w−Δ‖/‖w‖", format: (x) => x.toFixed(4) },
+      { name: "C step" },
     ],
     [...rows, ...(size.restBits > 0 ? [restRow] : []), total],
   );
@@ -114,6 +146,17 @@ export function solutionOf(parts: {
     distortion,
     bits: size.bits,
     ratio: size.ratio,
+    flops: { after: flops.after, before: flops.before },
+    cSteps: tasks.map(({ layers, compression }, i) => {
+      const { exact, gap, trace } = results[i] as CStepResult<unknown>;
+      return {
+        layers,
+        compression: compression.name,
+        exact,
+        ...(gap === undefined ? {} : { gap }),
+        ...(trace ? { trace } : {}),
+      };
+    }),
     ...scores,
     table: details,
     history,
@@ -122,6 +165,29 @@ export function solutionOf(parts: {
     [displaySymbol]: () => bundle(result),
   };
   return Object.freeze(result);
+}
+
+/** How good a C step is, in one word or a bound relative to ‖w‖². */
+function quality({ exact, gap }: CStepResult<unknown>, norm: number): string {
+  if (exact) return "exact";
+  if (gap === undefined) return "local optimum";
+  return norm > 0 ? `within ${(gap / norm).toExponential(0)} ‖w‖²` : "exact";
+}
+
+/** What the C steps have to say, with the place. */
+function remarks(
+  model: Model,
+  tasks: readonly Task[],
+  results: readonly CStepResult<unknown>[],
+): string[] {
+  return tasks.flatMap((task, i) => {
+    const place = taskPlace(model.network, task, parametersOf(model, task));
+    return (results[i]?.notes ?? []).map((note) => `${capital(place)}: ${note}.`);
+  });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function bundle(solution: Solution): Record<string, string> {

@@ -16,6 +16,8 @@ export interface LCState {
     readonly lStep: Sgd;
     readonly mu: Schedule;
     readonly data: { readonly name: string; readonly train: number; readonly test: number };
+    /** SHA-256 of the importance weights, if there are any. */
+    readonly importance?: string;
   };
   /** Seed of all randomness. The data order of epoch e is the permutation drawn by random(seed, 0x0bde, e). */
   readonly seed: number;
@@ -35,8 +37,17 @@ export interface LCState {
   readonly lambda: Readonly<Record<string, Float32Array>>;
   /** θ of each task. */
   readonly thetas: readonly unknown[];
+  /** How good the last C step's θ of each task is. */
+  readonly certificates: readonly Certificate[];
   /** Parameters outside the compression as they were at the last C step: with Δ(Θ) they make the compressed net. */
   readonly rest: Readonly<Record<string, Float32Array>>;
+}
+
+/** Whether a C step found its optimum. */
+export interface Certificate {
+  readonly exact: boolean;
+  /** How far the objective can be above its minimum; null if no bound is known. */
+  readonly gap: number | null;
 }
 
 export interface PlanSpec {

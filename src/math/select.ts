@@ -1,19 +1,17 @@
 /**
- * Indices of the `count` largest |x|, ascending. Ties keep the smaller index. O(n) on average: quickselect for the
- * threshold (Hoare, 1961), then one pass.
+ * Indices of the `count` largest x, ascending. Ties keep the smaller index. O(n) on average: quickselect for the threshold
+ * (Hoare, 1961), then one pass.
  */
-export function largest(x: ArrayLike<number>, count: number): Uint32Array {
+export function largest(x: Float64Array, count: number): Uint32Array {
   const n = x.length;
   const indices = new Uint32Array(count);
   if (count === 0) return indices;
-  const size = new Float64Array(n);
-  for (let i = 0; i < n; i++) size[i] = Math.abs(x[i] as number);
-  const threshold = kthLargest(size.slice(), count);
+  const threshold = kthLargest(x.slice(), count);
   let above = 0;
-  for (let i = 0; i < n; i++) if ((size[i] as number) > threshold) above++;
+  for (let i = 0; i < n; i++) if ((x[i] as number) > threshold) above++;
   let ties = count - above;
   for (let i = 0, at = 0; at < count && i < n; i++) {
-    const s = size[i] as number;
+    const s = x[i] as number;
     if (s > threshold || (s === threshold && ties-- > 0)) indices[at++] = i;
   }
   return indices;

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { dense, type LayerSpec, network, relu, tanh } from "../../src/net/network.ts";
-import { reference, type Weights64 } from "./reference.ts";
-import { epoch, formulaData, formulaWeights, kernels, strided, withSession } from "./support.ts";
+import { float64, reference } from "./reference.ts";
+import {
+  epoch,
+  formulaData,
+  formulaWeights,
+  kernels,
+  relative,
+  strided,
+  withSession,
+} from "./support.ts";
 
 const flatten: LayerSpec = { kind: "flatten" };
 
@@ -23,19 +31,6 @@ const problems = [
     layers: [tanh(), dense("fc1", 10, { bias: false }), tanh(), tanh(), dense("out", 5), tanh()],
   },
 ] as const;
-
-/** ‖a − b‖ / ‖b‖. */
-function relative(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [difference, norm] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    difference += ((a[i] as number) - (b[i] as number)) ** 2;
-    norm += (b[i] as number) ** 2;
-  }
-  return Math.sqrt(difference / norm);
-}
-
-const float64 = (weights: Readonly<Record<string, Float32Array>>): Weights64 =>
-  Object.fromEntries(Object.entries(weights).map(([key, w]) => [key, Float64Array.from(w)]));
 
 describe("wasm engine: gradients", () => {
   before(kernels);

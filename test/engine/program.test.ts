@@ -33,7 +33,7 @@ describe("training programs", () => {
 
   it("are the same data whatever the number of threads", () => {
     const programs = (threads: number) => {
-      const { compiled } = plan(net, formulaData(20, 12, 4), 8, threads);
+      const { compiled } = plan(net, formulaData(20, 12, 4), { batch: 8 }, threads);
       return [compiled.train, compiled.evaluate, compiled.evaluateOther].map(print);
     };
     assert.deepEqual(programs(1), programs(7));
@@ -54,7 +54,12 @@ describe("training programs", () => {
       [8, 20],
       [600, 700],
     ] as const) {
-      const { regions, bytes } = plan(lenet300().network, formulaData(count, 784, 10), batch, 3);
+      const { regions, bytes } = plan(
+        lenet300().network,
+        formulaData(count, 784, 10),
+        { batch },
+        3,
+      );
       const split = regions.findLastIndex(({ name }) => name === "input activation");
       const first = regions.findIndex(({ name }) => name === "input activation");
       const end = regions.findIndex(({ name }) => name === "program train");

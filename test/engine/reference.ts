@@ -1,9 +1,13 @@
 import type { Dataset, Split } from "../../src/data/dataset.ts";
 import { type Stage, stages } from "../../src/engine/stages.ts";
-import type { Network } from "../../src/net/network.ts";
+import type { Network, Weights } from "../../src/net/network.ts";
 
 /** Weights in float64. */
 export type Weights64 = Record<string, Float64Array>;
+
+export function float64(weights: Weights): Weights64 {
+  return Object.fromEntries(Object.entries(weights).map(([key, w]) => [key, Float64Array.from(w)]));
+}
 
 /** The training problem again, in float64, plainly and independently of the engine's programs. */
 export interface Reference {
@@ -11,6 +15,8 @@ export interface Reference {
   loss(weights: Weights64, examples: readonly number[]): number;
   /** Its gradient. */
   gradient(weights: Weights64, examples: readonly number[]): Weights64;
+  /** Mean of the squared gradients of single examples. */
+  fisher(weights: Weights64, examples: readonly number[]): Weights64;
 }
 
 export function reference(network: Network, data: Dataset): Reference {
@@ -20,7 +26,7 @@ export function reference(network: Network, data: Dataset): Reference {
     for (const stage of chain) values.push(apply(stage, weights, values.at(-1) as Float64Array));
     return values;
   };
-  return {
+  const model: Reference = {
     loss(weights, examples) {
       let sum = 0;
       for (const example of examples) {
@@ -55,7 +61,18 @@ export function reference(network: Network, data: Dataset): Reference {
       }
       return total;
     },
+    fisher(weights, examples) {
+      const total: Weights64 = {};
+      for (const example of examples) {
+        for (const [key, gradient] of Object.entries(model.gradient(weights, [example]))) {
+          const sum = total[key] ?? new Float64Array(gradient.length);
+          total[key] = sum.map((f, i) => f + (gradient[i] as number) ** 2 / examples.length);
+        }
+      }
+      return total;
+    },
   };
+  return model;
 }
 
 function input({ images }: Split, mean: Float32Array, example: number): Float64Array {

@@ -1,7 +1,7 @@
 // @ts-expect-error [ts7016] a build script without types
 import { ensureWasm } from "../../scripts/build-wasm.mjs";
 import type { Dataset, Split } from "../../src/data/dataset.ts";
-import type { EngineSession, EpochOptions } from "../../src/engine/engine.ts";
+import type { EngineSession, EpochOptions, OpenOptions } from "../../src/engine/engine.ts";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import type { Network, Weights } from "../../src/net/network.ts";
 
@@ -52,15 +52,25 @@ export function epoch(order: Uint32Array, options: Partial<EpochOptions> = {}): 
   return { order, from: 0, rate: 0.05, momentum: 0.9, mu: 0, ...options };
 }
 
+/** ‖a − b‖ / ‖b‖. */
+export function relative(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    difference += ((a[i] as number) - (b[i] as number)) ** 2;
+    norm += (b[i] as number) ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}
+
 /** Runs `body` with an open session, and closes it whatever happens. */
 export async function withSession<T>(
   network: Network,
   data: Dataset,
-  options: { readonly batch: number; readonly threads?: number },
+  options: OpenOptions & { readonly threads?: number },
   body: (session: EngineSession) => Promise<T>,
 ): Promise<T> {
-  const { batch, threads = 2 } = options;
-  const session = await wasmEngine({ threads }).open(network, data, { batch });
+  const { threads = 2, ...open } = options;
+  const session = await wasmEngine({ threads }).open(network, data, open);
   try {
     return await body(session);
   } finally {

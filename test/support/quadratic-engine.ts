@@ -3,7 +3,7 @@ import type { Network, Weights } from "../../src/net/network.ts";
 
 /**
  * An engine with an exact L step, for the laws of the LC algorithm: L(w) = ½ ‖w − goal‖², so that
- * argmin L(w) + μ/2 ‖w − t‖² = (goal + μ t) / (1 + μ) in one "epoch".
+ * argmin L(w) + μ/2 Σ h (w − t)² = (goal + μ h t) / (1 + μ h) in one "epoch".
  */
 export function quadraticEngine(
   goal: Weights,
@@ -16,6 +16,7 @@ export function quadraticEngine(
     async open(network: Network) {
       let w: Record<string, Float32Array> = {};
       let targets: Weights = {};
+      let importance: Weights = {};
       const zeros = (): Record<string, Float32Array> =>
         Object.fromEntries(
           network.parameters.map(({ key, rows, cols }) => [key, new Float32Array(rows * cols)]),
@@ -25,19 +26,29 @@ export function quadraticEngine(
           w = { ...weights };
         },
         read: () => ({ weights: { ...w }, velocity: zeros() }),
-        setTargets(given: Weights) {
-          targets = given;
+        setTargets(given: Weights, h: Weights = {}) {
+          [targets, importance] = [given, h];
         },
         async train({ mu }: EpochOptions) {
           for (const [key, g] of Object.entries(goal)) {
             const t = targets[key];
-            w[key] = t ? g.map((x, i) => (x + mu * (t[i] as number)) / (1 + mu)) : g.slice();
+            const weight = (i: number) => mu * (importance[key]?.[i] ?? 1);
+            w[key] = t
+              ? g.map((x, i) => (x + weight(i) * (t[i] as number)) / (1 + weight(i)))
+              : g.slice();
           }
           calls.push({ w: { ...w }, targets, mu });
           return { next: 1, lossSum: loss(w, goal), examples: 1, finite: true, seconds: 0 };
         },
         async evaluate(_split: "train" | "test", weights: Weights = w) {
           return { loss: loss(weights, goal), errors: 0, count: 1 };
+        },
+        async fisher(weights: Weights = w) {
+          const squares = Object.entries(goal).map(([key, g]) => [
+            key,
+            g.map((x, i) => ((weights[key]?.[i] as number) - x) ** 2),
+          ]);
+          return Object.fromEntries(squares);
         },
         async close() {},
       };

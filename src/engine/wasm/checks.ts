@@ -98,6 +98,17 @@ export function checkWeights(
   }
 }
 
+/** @throws RangeError naming the first weight of `importance` that is not a finite number > 0. */
+export function checkImportance(importance: Weights): void {
+  for (const [key, values] of Object.entries(importance)) {
+    const bad = values.findIndex((h) => !(h > 0 && h < Infinity));
+    if (bad < 0) continue;
+    throw new RangeError(
+      `setTargets: importance must be a finite number > 0, got ${values[bad]} at "${key}"[${bad}].`,
+    );
+  }
+}
+
 function shape(values: readonly number[]): string {
   return `[${values.join(", ")}]`;
 }

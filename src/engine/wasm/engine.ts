@@ -34,6 +34,6 @@ export function wasmEngine(
   return {
     name: "wasm",
     reproducible: true,
-    open: (network, data, { batch }) => openSession(network, data, { batch, threads, spins }),
+    open: (network, data, options) => openSession(network, data, { ...options, threads, spins }),
   };
 }

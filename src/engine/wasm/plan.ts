@@ -2,6 +2,7 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Network } from "../../net/network.ts";
 import { Arena, type Region } from "../arena.ts";
 import { type Compiled, compile } from "../compile.ts";
+import type { OpenOptions } from "../engine.ts";
 import { encode, type Program } from "../program.ts";
 import { size } from "../stages.ts";
 import { COUNTERS, LINE } from "./assembly/layout.ts";
@@ -32,12 +33,17 @@ export const SCRATCH = 256;
  * Lays out the memory of a session. Nothing moves later, so offsets are constants of the programs.
  * @throws RangeError for layers this engine cannot train.
  */
-export function plan(network: Network, data: Dataset, batch: number, threads: number): Plan {
+export function plan(
+  network: Network,
+  data: Dataset,
+  { batch, importance = false }: OpenOptions,
+  threads: number,
+): Plan {
   const arena = new Arena();
   const most = Math.max(data.train.count, data.test.count, 1);
-  const compiled = compile(network, arena, { batch, evaluation: most });
-  const { train, evaluate, evaluateOther } = compiled;
-  const programs = [train, evaluate, evaluateOther].map((program) => {
+  const compiled = compile(network, arena, { batch, evaluation: most, importance });
+  const { train, evaluate, evaluateOther, fisher } = compiled;
+  const programs = [train, evaluate, evaluateOther, fisher].map((program) => {
     const words = encode(program);
     return [
       program,

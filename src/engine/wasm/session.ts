@@ -1,11 +1,17 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import type { EngineSession, EpochOptions, EpochResult, Evaluation } from "../engine.ts";
+import type {
+  EngineSession,
+  EpochOptions,
+  EpochResult,
+  Evaluation,
+  OpenOptions,
+} from "../engine.ts";
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
-import { checkData, checkEpoch, checkWeights } from "./checks.ts";
+import { checkData, checkEpoch, checkImportance, checkWeights } from "./checks.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
@@ -34,10 +40,10 @@ interface Pass {
 export async function openSession(
   network: Network,
   data: Dataset,
-  options: { readonly batch: number; readonly threads: number; readonly spins: number },
+  options: OpenOptions & { readonly threads: number; readonly spins: number },
 ): Promise<EngineSession> {
   const { batch, threads, spins } = options;
-  const planned = plan(network, data, batch, threads);
+  const planned = plan(network, data, options, threads);
   checkData(network, data, batch);
   const module = await kernelModule();
   const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
@@ -84,8 +90,8 @@ class Session implements EngineSession {
     const { floats } = this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
+    this.#storeWeights(floats, weights);
     for (const slot of this.#slots) {
-      store(floats, slot, slot.weight, weights[slot.key] as Float32Array);
       const v = velocity?.[slot.key];
       if (v) store(floats, slot, slot.momentum, v);
       else floats.fill(0, slot.momentum / 4, (slot.momentum + slot.bytes) / 4);
@@ -94,20 +100,30 @@ class Session implements EngineSession {
 
   read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> } {
     const { floats } = this.#idle("read");
-    const copy = (offset: "weight" | "momentum") =>
-      Object.fromEntries(this.#slots.map((slot) => [slot.key, load(floats, slot, slot[offset])]));
-    return { weights: copy("weight"), velocity: copy("momentum") };
+    return { weights: this.#load(floats, "weight"), velocity: this.#load(floats, "momentum") };
   }
 
-  setTargets(targets: Weights): void {
+  setTargets(targets: Weights, importance?: Weights): void {
     const { floats } = this.#idle("setTargets");
     checkWeights("setTargets", this.#network, targets, true);
+    if (importance) {
+      checkWeights("setTargets: importance", this.#network, importance, true);
+      checkImportance(importance);
+      if (this.#slots.some((slot) => !slot.importance)) {
+        throw new RangeError(
+          "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
+        );
+      }
+    }
     this.#targets.clear();
     for (const slot of this.#slots) {
       const target = targets[slot.key];
       if (!target) continue;
       this.#targets.add(slot.key);
       store(floats, slot, slot.target, target);
+      if (!slot.importance) continue;
+      const h = importance?.[slot.key] ?? new Float32Array(target.length).fill(1);
+      store(floats, slot, slot.importance, h);
     }
   }
 
@@ -176,6 +192,49 @@ class Session implements EngineSession {
     return { loss: lossSum / count, errors, count };
   }
 
+  fisher(weights?: Weights, signal?: AbortSignal): Promise<Record<string, Float32Array>> {
+    return this.#enqueue((memory) => this.#fisher(memory, weights, signal));
+  }
+
+  async #fisher(
+    memory: Memory,
+    weights: Weights | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, Float32Array>> {
+    if (weights) checkWeights("fisher", this.#network, weights);
+    signal?.throwIfAborted();
+    const { floats } = memory;
+    const { compiled } = this.#plan;
+    // The other copies are free for the sums, but gradients need the place of the training weights.
+    const own = weights && this.#load(floats, "weight");
+    const clear = () => {
+      for (const { other, bytes } of this.#slots) floats.fill(0, other / 4, (other + bytes) / 4);
+    };
+    try {
+      if (weights) this.#storeWeights(floats, weights);
+      clear();
+      const { stop } = await this.#pass(memory, {
+        ...{ program: compiled.fisher, split: "train", batch: compiled.evaluationBatch },
+        ...{ first: 0, order: 0, signal },
+      });
+      if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();
+      const sums = Object.entries(this.#load(floats, "other"));
+      const bad = sums.find(([, sum]) => !sum.every(Number.isFinite))?.[0];
+      if (bad || stop === layout.STOP_NONFINITE) {
+        throw new LCError(
+          "LC_NONFINITE",
+          `fisher: ${bad ? `a squared gradient of "${bad}"` : "the loss"} is NaN or infinite. Give weights of a network that was trained without diverging.`,
+        );
+      }
+      const count = this.#counts.train;
+      return Object.fromEntries(sums.map(([key, sum]) => [key, sum.map((x) => x / count)]));
+    } finally {
+      // An infinite sum leaves NaN in the padding, which must be zero.
+      clear();
+      if (own) this.#storeWeights(floats, own);
+    }
+  }
+
   async close(): Promise<void> {
     this.#memory = undefined;
     await this.#pool.close();
@@ -183,6 +242,18 @@ class Session implements EngineSession {
 
   get #slots(): readonly Slot[] {
     return this.#plan.compiled.slots;
+  }
+
+  #storeWeights(floats: Float32Array, weights: Weights): void {
+    for (const slot of this.#slots) {
+      store(floats, slot, slot.weight, weights[slot.key] as Float32Array);
+    }
+  }
+
+  #load(floats: Float32Array, what: "weight" | "momentum" | "other"): Record<string, Float32Array> {
+    return Object.fromEntries(
+      this.#slots.map((slot) => [slot.key, load(floats, slot, slot[what])]),
+    );
   }
 
   /** Sets the control block, runs the program, reads the sums. */

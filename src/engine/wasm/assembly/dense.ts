@@ -1,10 +1,10 @@
 import { activate, derivative } from "./activation";
 import { flush } from "./elementary";
-import { BLOCK_ROWS, MOMENTUM, PANEL_BYTES, RATE, ROW_BYTES, ROWS } from "./layout";
-import { multiply, multiplyRows, rowAt } from "./tile";
+import { MOMENTUM, PANEL_BYTES, RATE, ROW_BYTES, ROWS } from "./layout";
+import { multiply, multiplyRows, rowAt, sumRows } from "./tile";
 
 /** Bytes of 8 × 8 weights. */
-const SQUARE: usize = 256;
+export const SQUARE: usize = 256;
 
 /**
  * Weight bytes that stay in the second-level cache while the rows of a task pass: with the rows outside and
@@ -89,6 +89,7 @@ export function denseUpdateTask(op: usize, task: usize, control: usize, scratch:
   const t: usize = load<u32>(op, 28);
   const wt: usize = load<u32>(op, 32);
   const mu = load<f32>(load<u32>(op, 36));
+  const h: usize = load<u32>(op, 56);
   const rows: usize = load<u32>(control, ROWS);
   const momentum = v128.load32_splat(control + MOMENTUM);
   const rate = v128.load32_splat(control + RATE);
@@ -101,7 +102,7 @@ export function denseUpdateTask(op: usize, task: usize, control: usize, scratch:
     const columns = x + (k >> 1) * PANEL_BYTES + (k & 1) * 16;
     multiplyRows(columns, xPanels * PANEL_BYTES, dy, dyPanels * PANEL_BYTES, rows, scratch);
     const at = j * xPanels * SQUARE + k * 128;
-    if (mu != 0) addPenalty(scratch, w + at, t + at, 4 * ROW_BYTES, mu);
+    if (mu != 0) addPenalty(scratch, w + at, t + at, h ? h + at : 0, 4 * ROW_BYTES, mu);
     nesterov(scratch, w + at, v + at, momentum, rate);
     nesterov(scratch + 32, w + at + 32, v + at + 32, momentum, rate);
     nesterov(scratch + 64, w + at + 64, v + at + 64, momentum, rate);
@@ -110,12 +111,13 @@ export function denseUpdateTask(op: usize, task: usize, control: usize, scratch:
   }
 }
 
-/** g += μ (w − t) on `bytes` of parameters. */
-function addPenalty(g: usize, w: usize, t: usize, bytes: usize, mu: f32): void {
+/** g += μ h (w − t) on `bytes` of parameters; h = 1 where `h` is 0, none. */
+function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize, mu: f32): void {
   const penalty = f32x4.splat(mu);
   for (let i: usize = 0; i < bytes; i += 16) {
     const away = f32x4.sub(v128.load(w + i), v128.load(t + i));
-    v128.store(g + i, f32x4.add(v128.load(g + i), f32x4.mul(penalty, away)));
+    const weight = h ? f32x4.mul(penalty, v128.load(h + i)) : penalty;
+    v128.store(g + i, f32x4.add(v128.load(g + i), f32x4.mul(weight, away)));
   }
 }
 
@@ -158,20 +160,12 @@ function biasUpdate(op: usize, j: usize, control: usize, scratch: usize): void {
   const b: usize = load<u32>(op, 40);
   if (!b) return;
   const mu = load<f32>(load<u32>(op, 52));
-  const dyPanel = <usize>load<u32>(op, 8) + j * PANEL_BYTES;
-  const dyBlock: usize = load<u32>(op, 12) * PANEL_BYTES;
-  const rows: usize = load<u32>(control, ROWS);
-  let g0 = f32x4.splat(0);
-  let g1 = g0;
-  for (let row: usize = 0; row < rows; row++) {
-    const at = dyPanel + row / BLOCK_ROWS * dyBlock + row % BLOCK_ROWS * ROW_BYTES;
-    g0 = f32x4.add(g0, v128.load(at));
-    g1 = f32x4.add(g1, v128.load(at, 16));
-  }
-  v128.store(scratch, g0);
-  v128.store(scratch, g1, 16);
+  const h: usize = load<u32>(op, 60);
+  const dy = <usize>load<u32>(op, 8) + j * PANEL_BYTES;
+  sumRows(dy, load<u32>(op, 12) * PANEL_BYTES, load<u32>(control, ROWS), scratch);
   const at = j * ROW_BYTES;
-  if (mu != 0) addPenalty(scratch, b + at, <usize>load<u32>(op, 48) + at, ROW_BYTES, mu);
+  const t = <usize>load<u32>(op, 48) + at;
+  if (mu != 0) addPenalty(scratch, b + at, t, h ? h + at : 0, ROW_BYTES, mu);
   const momentum = v128.load32_splat(control + MOMENTUM);
   const rate = v128.load32_splat(control + RATE);
   nesterov(scratch, b + at, <usize>load<u32>(op, 44) + at, momentum, rate);

@@ -75,6 +75,8 @@ export const KERNEL_SOFTMAX = 4;
 export const KERNEL_DENSE_INPUT = 5;
 export const KERNEL_ACTIVATE_INPUT = 6;
 export const KERNEL_DENSE_UPDATE = 7;
+export const KERNEL_SQUARE = 8;
+export const KERNEL_DENSE_FISHER = 9;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;

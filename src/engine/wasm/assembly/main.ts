@@ -1,9 +1,11 @@
 import { activateInputRows, activateRows } from "./activation";
 import { denseInputRows, denseRows, denseUpdateTask } from "./dense";
+import { denseFisherTask, squareRows } from "./fisher";
 import { gatherRows } from "./gather";
 import {
-  AXIS_ROWS, COUNTERS, KERNEL_ACTIVATE, KERNEL_ACTIVATE_INPUT, KERNEL_DENSE, KERNEL_DENSE_INPUT,
-  KERNEL_DENSE_UPDATE, KERNEL_GATHER, KERNEL_SOFTMAX, LINE, ROWS, STOP, TASK_ROWS,
+  AXIS_ROWS, COUNTERS, KERNEL_ACTIVATE, KERNEL_ACTIVATE_INPUT, KERNEL_DENSE, KERNEL_DENSE_FISHER,
+  KERNEL_DENSE_INPUT, KERNEL_DENSE_UPDATE, KERNEL_GATHER, KERNEL_SOFTMAX, KERNEL_SQUARE, LINE, ROWS, STOP,
+  TASK_ROWS,
 } from "./layout";
 import { softmaxRows } from "./softmax";
 import { arrive, claim } from "./threads";
@@ -52,6 +54,7 @@ function rowPhase(phase: usize, counters: usize, control: usize, thread: i32, th
       else if (kernel == KERNEL_SOFTMAX) softmaxRows(args, begin, end, control);
       else if (kernel == KERNEL_ACTIVATE) activateRows(args, begin, end);
       else if (kernel == KERNEL_ACTIVATE_INPUT) activateInputRows(args, begin, end);
+      else if (kernel == KERNEL_SQUARE) squareRows(args, begin, end);
       else unreachable();
       op += load<u32>(op);
     }
@@ -71,7 +74,9 @@ function tilePhase(
       task -= load<i32>(op, 8);
       op += load<u32>(op);
     }
-    if (load<i32>(op, 4) == KERNEL_DENSE_UPDATE) denseUpdateTask(op + 12, task, control, scratch);
+    const kernel = load<i32>(op, 4);
+    if (kernel == KERNEL_DENSE_UPDATE) denseUpdateTask(op + 12, task, control, scratch);
+    else if (kernel == KERNEL_DENSE_FISHER) denseFisherTask(op + 12, task, control, scratch);
     else unreachable();
   }
 }

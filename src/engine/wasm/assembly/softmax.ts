@@ -3,8 +3,9 @@ import { FIRST, LABELS, ORDER, PANEL_BYTES, ROWS } from "./layout";
 
 /**
  * Softmax cross-entropy per example: loss −log p[label] (float64), 1 if the largest logit (ties: smaller index) is
- * not the label, and, if `dy` is given, dy = (p − onehot) / examples, zero in rows past the last example. Without
- * `dy` the logits are overwritten.
+ * not the label, and, if `dy` is given, dy = p − onehot, the gradient of the example's own loss, or with `mean` that
+ * of the minibatch's mean loss, dy = (p − onehot) / examples; zero in rows past the last example. Without `dy` the
+ * logits are overwritten.
  */
 export function softmaxRows(op: usize, begin: usize, end: usize, control: usize): void {
   const z: usize = load<u32>(op, 0);
@@ -12,12 +13,13 @@ export function softmaxRows(op: usize, begin: usize, end: usize, control: usize)
   const dy: usize = load<u32>(op, 8);
   const losses: usize = load<u32>(op, 12);
   const wrong: usize = load<u32>(op, 16);
+  const mean = load<i32>(op, 20);
   const panels = (classes + 7) / 8;
   const rows: usize = load<u32>(control, ROWS);
   const first: usize = load<u32>(control, FIRST);
   const labels: usize = load<u32>(control, LABELS);
   const order: usize = load<u32>(control, ORDER);
-  const share: f32 = 1 / <f32>rows;
+  const share: f32 = mean ? 1 / <f32>rows : 1;
   for (let row = begin; row < end; row++) {
     const at = row / 16 * panels * PANEL_BYTES + row % 16 * 32;
     const to = (dy ? dy : z) + at;

@@ -54,8 +54,10 @@ export function multiply(a: usize, b: usize, panels: usize, out: usize): void {
 
 /**
  * out[4][8] = Σᵣ x[r][4]ᵀ · y[r][8], r over `rows` in order. `x` is four columns and `y` one panel of blocked
- * matrices, `xBlock` and `yBlock` the bytes from block to block.
+ * matrices, `xBlock` and `yBlock` the bytes from block to block. Inlined: a call costs 3 % of a training step.
  */
+// @ts-ignore: decorator
+@inline
 export function multiplyRows(
   x: usize, xBlock: usize, y: usize, yBlock: usize, rows: usize, out: usize,
 ): void {
@@ -94,4 +96,17 @@ export function multiplyRows(
   v128.store(out, c21, 80);
   v128.store(out, c30, 96);
   v128.store(out, c31, 112);
+}
+
+/** out[8] = Σᵣ y[r][8], likewise. */
+export function sumRows(y: usize, yBlock: usize, rows: usize, out: usize): void {
+  let g0 = f32x4.splat(0);
+  let g1 = g0;
+  for (let row: usize = 0; row < rows; row++) {
+    const at = y + row / BLOCK_ROWS * yBlock + row % BLOCK_ROWS * ROW_BYTES;
+    g0 = f32x4.add(g0, v128.load(at));
+    g1 = f32x4.add(g1, v128.load(at, 16));
+  }
+  v128.store(out, g0);
+  v128.store(out, g1, 16);
 }

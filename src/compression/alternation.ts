@@ -1,0 +1,242 @@
+import { random } from "../math/random.ts";
+import type {
+  AlternationTrace,
+  Compression,
+  CStepContext,
+  CStepResult,
+  SumOptions,
+  Target,
+} from "./contract.ts";
+
+type Theta = readonly unknown[];
+
+/** Checked options of a sum. */
+export interface Settings {
+  /** Whether exact joint solutions may be used. */
+  readonly joint: boolean;
+  readonly orders: readonly (readonly number[])[];
+  readonly starts: number;
+  readonly tolerance: number;
+}
+
+/** @throws RangeError for bad options. */
+export function settings(
+  count: number,
+  { search = "auto", order, starts = 10, tolerance = 1e-8 }: SumOptions,
+): Settings {
+  const natural = Array.from({ length: count }, (_, i) => i);
+  if (search !== "auto" && search !== "alternate") {
+    throw new RangeError(
+      `plus: search must be "auto" or "alternate", got ${JSON.stringify(search)}.`,
+    );
+  }
+  if (order && [...order].sort((a, b) => a - b).join() !== natural.join()) {
+    throw new RangeError(
+      `plus: order must name each of the ${count} parts once, e.g. [${[...natural].reverse().join(", ")}], got [${order.join(", ")}].`,
+    );
+  }
+  if (!Number.isInteger(starts) || starts < 0) {
+    throw new RangeError(`plus: starts must be a whole number from 0, got ${starts}.`);
+  }
+  if (!(tolerance >= 0)) {
+    throw new RangeError(`plus: tolerance must be a number from 0, got ${tolerance}.`);
+  }
+  const orders = order ? [order] : count <= 3 ? permutations(natural) : [natural];
+  return { joint: search === "auto", orders, starts, tolerance };
+}
+
+function permutations(items: readonly number[]): number[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((first) =>
+    permutations(items.filter((item) => item !== first)).map((rest) => [first, ...rest]),
+  );
+}
+
+/**
+ * Alternation: solves for each part in turn, the others fixed. The objective never rises from sweep to sweep; it ends in
+ * a blockwise optimum, which need not be the global one, so several orders and starts are tried and the best is kept.
+ * With a warm start only that start is used.
+ */
+export function alternation(
+  parts: readonly Compression<unknown>[],
+  w: Target,
+  { orders, starts, tolerance }: Settings,
+  context: CStepContext<Theta>,
+): CStepResult<Theta> {
+  const natural = orders[0] as readonly number[];
+  const enough = tolerance * squaredNorm(w.data, context.importance);
+  const runs: Alternation[] = [];
+  if (context.warm) runs.push(new Alternation(parts, w, context, natural, "warm"));
+  else {
+    for (const order of orders) runs.push(new Alternation(parts, w, context, order, "zero"));
+    for (let start = 1; start <= starts; start++) {
+      const order = orders[start % orders.length] as readonly number[];
+      runs.push(new Alternation(parts, w, context, order, start));
+    }
+  }
+  let best: Alternation | undefined;
+  for (const run of runs) {
+    run.settle(enough);
+    if (!best || run.least < best.least) best = run;
+    // Only the best is needed from here on; the others keep their trace.
+    for (const other of runs) if (other !== best && other.objective.length > 0) other.forget();
+  }
+  (best as Alternation).finish(enough);
+  const trace = runs.map(({ order, start, objective }) => ({ order, start, objective }));
+  return { theta: (best as Alternation).theta, exact: false, trace };
+}
+
+/** More sweeps than any run was seen to need; a bound so that no input can loop for ever. */
+const maxSweeps = 1000;
+
+/** One order and start of alternation. */
+class Alternation {
+  readonly order: readonly number[];
+  readonly start: AlternationTrace["start"];
+  /** After each sweep; of a warm start also before the first. */
+  readonly objective: number[] = [];
+  readonly #parts: readonly Compression<unknown>[];
+  readonly #w: Target;
+  readonly #context: CStepContext<Theta>;
+  #theta: Theta;
+  /** Δ of each part, and w − Σ Δ; made when the run begins. */
+  #deltas: Float64Array[] = [];
+  #residual = new Float64Array();
+
+  constructor(
+    parts: readonly Compression<unknown>[],
+    w: Target,
+    context: CStepContext<Theta>,
+    order: readonly number[],
+    start: AlternationTrace["start"],
+  ) {
+    this.#parts = parts;
+    this.#w = w;
+    this.#context = context;
+    this.order = order;
+    this.start = start;
+    this.#theta = context.warm ?? parts.map(() => undefined);
+  }
+
+  get theta(): Theta {
+    return this.#theta;
+  }
+
+  get least(): number {
+    return this.objective.at(-1) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Sweeps of cheap steps until one lowers the objective by no more than `enough`. */
+  settle(enough: number): void {
+    const { data } = this.#w;
+    const { warm } = this.#context;
+    this.#deltas = this.#parts.map((part, i) =>
+      warm ? part.decompress(warm[i]).data : new Float64Array(data.length),
+    );
+    if (typeof this.start === "number") scatter(this.#deltas, data, this.order, this.start);
+    this.#residual = data.slice();
+    for (const delta of this.#deltas) subtract(this.#residual, delta);
+    if (warm) this.objective.push(this.#value());
+    this.#sweeps(enough, true);
+  }
+
+  /** Full steps of every part, and cheap ones again, until neither helps. */
+  finish(enough: number): void {
+    for (;;) {
+      const before = this.least;
+      this.#sweep(false);
+      if (!(before - this.least > enough)) return;
+      this.#sweeps(enough, true);
+    }
+  }
+
+  /** Frees what only further sweeps need. */
+  forget(): void {
+    this.#deltas = [];
+    this.#residual = new Float64Array();
+    this.#theta = [];
+  }
+
+  #sweeps(enough: number, refine: boolean): void {
+    while (this.objective.length < maxSweeps) {
+      const before = this.least;
+      this.#sweep(refine);
+      if (!(before - this.least > enough)) return;
+    }
+  }
+
+  /** One step of every part in turn. Kept only if it does not raise the objective: rounding of θ to float32 can. */
+  #sweep(refine: boolean): void {
+    const { mu, importance } = this.#context;
+    const base = importance ? { mu, importance } : { mu };
+    const before = { theta: this.#theta, deltas: this.#deltas, residual: this.#residual };
+    const theta = [...this.#theta];
+    const deltas = [...this.#deltas];
+    let residual = this.#residual;
+    for (const i of this.order) {
+      const part = this.#parts[i] as Compression<unknown>;
+      const own = deltas[i] as Float64Array;
+      // A new array: a θ may hold on to what it was made from.
+      const target = new Float64Array(residual.length);
+      for (let k = 0; k < target.length; k++) {
+        target[k] = (residual[k] as number) + (own[k] as number);
+      }
+      const inner: Partial<CStepContext<unknown>> =
+        theta[i] === undefined ? base : { ...base, warm: theta[i], refine };
+      theta[i] = part.solve({ ...this.#w, data: target }, inner).theta;
+      const delta = part.decompress(theta[i]).data;
+      deltas[i] = delta;
+      if (residual === before.residual) residual = new Float64Array(target.length);
+      for (let k = 0; k < target.length; k++) {
+        residual[k] = (target[k] as number) - (delta[k] as number);
+      }
+    }
+    [this.#theta, this.#deltas, this.#residual] = [theta, deltas, residual];
+    const now = this.#value();
+    if (now <= this.least) this.objective.push(now);
+    else {
+      [this.#theta, this.#deltas, this.#residual] = [before.theta, before.deltas, before.residual];
+      this.objective.push(this.least);
+    }
+  }
+
+  #value(): number {
+    const { mu, importance } = this.#context;
+    let total = squaredNorm(this.#residual, importance);
+    for (const [i, part] of this.#parts.entries()) {
+      const cost = this.#theta[i] === undefined ? 0 : (part.cost?.(this.#theta[i]) ?? 0);
+      if (cost > 0) total += (2 / mu) * cost;
+    }
+    return total;
+  }
+}
+
+/** A random start: every part but the first to be solved begins with its own random share of each weight. */
+function scatter(
+  deltas: readonly Float64Array[],
+  w: Float64Array,
+  order: readonly number[],
+  seed: number,
+): void {
+  const rng = random(seed, 0xadd);
+  for (const i of order.slice(1)) {
+    const delta = deltas[i] as Float64Array;
+    const share = rng.uniform();
+    for (let k = 0; k < w.length; k++) {
+      if (rng.uniform() < share) delta[k] = ((w[k] as number) * rng.uniform()) / (order.length - 1);
+    }
+  }
+}
+
+function subtract(from: Float64Array, other: Float64Array): void {
+  for (let i = 0; i < from.length; i++) from[i] = (from[i] as number) - (other[i] as number);
+}
+
+function squaredNorm(data: Float64Array, importance?: Float64Array): number {
+  let total = 0;
+  for (let i = 0; i < data.length; i++) {
+    const square = (data[i] as number) * (data[i] as number);
+    total += importance ? (importance[i] as number) * square : square;
+  }
+  return total;
+}
