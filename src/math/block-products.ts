@@ -8,7 +8,7 @@ export interface BlockProducts {
   /** y = z Aᵀ. */
   back(z: number, y: number): void;
   /**
-   * x ← x Tₖ(2B/c − 1), with k = `low` for the first `few` rows, a multiple of 4, and k = `high` for the others. y = x B is given,
+   * x ← x Tₖ(2B/c − 1), with k = `low` for the first `few` rows and k = `high` for the others. y = x B is given,
    * `spare` is overwritten.
    */
   filter(
@@ -104,23 +104,24 @@ export function blockProducts(
         gram = space.reserve(fours(a.rows) * stride, bytes);
         gramInto(space, room.data, a, gram, bytes);
       }
-      // T₀ = 1, T₁ = 2B/c − 1, Tₖ₊₁ = 2 T₁ Tₖ − Tₖ₋₁.
+      // T₀ = 1, T₁ = 2B/c − 1, Tₖ₊₁ = 2 T₁ Tₖ − Tₖ₋₁. The products take four rows at a time, so some go further in vain.
       let { p, q } = room;
       load(x, p, count);
       kernels.combine64(spare, y, 2 / c, x, -1, x, 0, count);
       load(spare, q, count);
       let from = 0;
-      for (let k = 1; k < high; k++) {
+      for (let k = 1; ; k++) {
         if (k === low) {
           store(q, x, few * stride);
-          from = few;
+          from = few - (few % 4);
         }
+        if (k === high) break;
         const at = from * stride * bytes;
         multiply(room, q + at, room.w + at, size - from);
         combine(p + at, room.w + at, 4 / c, q + at, -2, p + at, -1, (size - from) * stride);
         [p, q] = [q, p];
       }
-      store(q + from * stride * bytes, x + from * stride * 8, (size - from) * stride);
+      store(q + few * stride * bytes, x + few * stride * 8, (size - few) * stride);
     },
   };
 }

@@ -9,7 +9,7 @@ const SINGLE = 5e-7;
 const DOUBLE = 5e-16;
 
 /** Accepted excess of the distortion, relative to the distortion and to ‖A‖²; the latter is rounding. */
-const TOLERANCE = 3e-7;
+const TOLERANCE = 5e-7;
 const ROUNDING = 1e-12;
 
 const MAX_PASSES = 30;
@@ -37,10 +37,10 @@ export interface Subspace {
  * on below θᵣ. Having further to go than a warm start, they get a filter of higher degree (per-vector degrees as in
  * ChASE: Winkelmann, Springer & Di Napoli 2019, doi:10.1145/3313828).
  *
- * θ₁ + … + θᵣ never falls, so the result is not worse than the start. For p(λ) = Tₖ(2λ/c − 1) and t ≥ c, |p| is at most
- * p(t) below t and grows beyond. So for a vector with Rayleigh quotient t and weights wⱼ on the eigenvectors of B,
+ * θ₁ + … + θᵣ never falls while θᵣ ≥ c, so the result is not worse than the start. For p(λ) = Tₖ(2λ/c − 1) and t ≥ c, |p|
+ * is at most p(t) below t and grows beyond. So for a vector with Rayleigh quotient t and weights wⱼ on the eigenvectors of B,
  * Σ wⱼ p(λⱼ)² (λⱼ − t) ≥ p(t)² Σ wⱼ (λⱼ − t) = 0: filtering does not lower the quotient. On span(x₁ … xₖ) all quotients are
- * θₖ or more, hence after filtering too, and so is the k-th Ritz value (Courant–Fischer).
+ * θₖ or more, hence after filtering too, and so is the k-th Ritz value (Courant–Fischer); k ≤ r, whose rows get the same p.
  *
  * @param start Rows to begin with, of A.rows numbers; r are used, fewer will do. They need not be orthonormal.
  */
@@ -105,7 +105,7 @@ export function leadingSubspace(
   }
 
   function draw(row: number): void {
-    const to = space.doubles(x + row * stride * 8, a.rows);
+    const to = space.doubles(x + row * stride * 8, stride).fill(0);
     for (let i = 0; i < a.rows; i++) to[i] = noise.uniform() - 0.5;
   }
 
@@ -173,10 +173,10 @@ export function leadingSubspace(
     const degree = (growth: number) =>
       degreeFor(growth, (2 * last) / cut - 1, (2 * first) / cut - 1, spread, longest);
     const few = Math.min(sum(residuals, rank) / gap, excess);
-    const low = degree(3 * Math.sqrt(few / tolerance));
+    const low = degree(5 * Math.sqrt(few / tolerance));
     const high = degree(pass === 0 ? 1e4 : Math.max(4, 3 * Math.sqrt(excess / tolerance)));
     const [short, long] = [low.degree, Math.max(low.degree, high.degree)];
-    (precise ? double : single).filter(x, y, spare, cut, short, long, rank - (rank % 4));
+    (precise ? double : single).filter(x, y, spare, cut, short, long, rank);
     return low.enough && (high.enough || pass === 0);
   }
 }

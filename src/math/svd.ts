@@ -50,7 +50,7 @@ export function truncatedSvd(
   if (rank === 0) return { u: new Float64Array(0), v: new Float64Array(0), exact: true, gap: 0 };
   return inWorkspace((space) => {
     const a = operand(space, matrix);
-    if (a.squares === -1) return nothing(matrix, rank);
+    if (a.squares === 0) return nothing(matrix, rank);
     if (options.full || smaller <= SMALL || 3 * rank > smaller) return inFull(space, a, rank);
     const { x, z, converged, excess } = leadingSubspace(space, a, rank, start);
     if (!converged && smaller <= AFFORDABLE) return inFull(space, a, rank);
