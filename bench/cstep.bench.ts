@@ -268,6 +268,18 @@ async function peaks(): Promise<Record<string, string>[]> {
     "l0 1 %": kept,
     "uniform 4 bits": { kind: "uniform", bits: 4 },
     "(K = 2) + (l0 1 %)": { kind: "sum", parts: [{ kind: "quantize", levels: 2 }, kept] },
+    "(K = 2) + (l0 1 %), alternate": {
+      kind: "sum",
+      parts: [{ kind: "quantize", levels: 2 }, kept],
+      search: "alternate",
+    },
+    "(K = 4) + (K = 4)": {
+      kind: "sum",
+      parts: [
+        { kind: "quantize", levels: 4 },
+        { kind: "quantize", levels: 4 },
+      ],
+    },
     "(K = 8) + (l0 1 %)": { kind: "sum", parts: [{ kind: "quantize", levels: 8 }, kept] },
   };
   const rows = [];

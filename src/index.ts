@@ -28,14 +28,14 @@ export type {
   Target,
 } from "./compression/contract.ts";
 export { distortion, objective } from "./compression/contract.ts";
-export type { Scheme } from "./compression/factors.ts";
+export type { LowRank, Scheme } from "./compression/factors.ts";
 export { fixedCodebook } from "./compression/fixed-codebook.ts";
 export { float16, type Half } from "./compression/float16.ts";
 export type { Geometry } from "./compression/geometry.ts";
 export { l0Penalty } from "./compression/l0-penalty.ts";
 export { l1Constraint } from "./compression/l1-constraint.ts";
 export { l1Penalty } from "./compression/l1-penalty.ts";
-export { type LowRank, lowRank } from "./compression/low-rank.ts";
+export { lowRank } from "./compression/low-rank.ts";
 export { type PerChannel, perChannel } from "./compression/per-channel.ts";
 export { powersOfTwo } from "./compression/powers-of-two.ts";
 export { prune } from "./compression/prune.ts";

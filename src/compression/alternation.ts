@@ -1,11 +1,13 @@
+import { squaredNorm } from "../math/matrix.ts";
 import { random } from "../math/random.ts";
-import type {
-  AlternationTrace,
-  Compression,
-  CStepContext,
-  CStepResult,
-  SumOptions,
-  Target,
+import {
+  type AlternationTrace,
+  allZero,
+  type Compression,
+  type CStepContext,
+  type CStepResult,
+  type SumOptions,
+  type Target,
 } from "./contract.ts";
 
 type Theta = readonly unknown[];
@@ -77,17 +79,21 @@ export function alternation(
   let best: Alternation | undefined;
   for (const run of runs) {
     run.settle(enough);
-    if (!best || run.least < best.least) best = run;
-    // Only the best is needed from here on; the others keep their trace.
-    for (const other of runs) if (other !== best && other.objective.length > 0) other.forget();
+    if (!best || run.least < best.least) {
+      best?.forget();
+      best = run;
+    } else run.forget();
   }
   (best as Alternation).finish(enough);
   const trace = runs.map(({ order, start, objective }) => ({ order, start, objective }));
-  return { theta: (best as Alternation).theta, exact: false, trace };
+  const { theta, notes } = best as Alternation;
+  return { theta, exact: false, trace, ...(notes.length > 0 ? { notes } : {}) };
 }
 
 /** More sweeps than any run was seen to need; a bound so that no input can loop for ever. */
 const maxSweeps = 1000;
+
+const nothing: Float64Array = new Float64Array();
 
 /** One order and start of alternation. */
 class Alternation {
@@ -99,7 +105,9 @@ class Alternation {
   readonly #w: Target;
   readonly #context: CStepContext<Theta>;
   #theta: Theta;
-  /** Δ of each part, and w − Σ Δ; made when the run begins. */
+  /** What the parts said in the last full sweep. */
+  notes: readonly string[] = [];
+  /** Δ of each part, and w − Σ Δ; there while the run sweeps. */
   #deltas: Float64Array[] = [];
   #residual = new Float64Array();
 
@@ -129,38 +137,55 @@ class Alternation {
   /** Sweeps of cheap steps until one lowers the objective by no more than `enough`. */
   settle(enough: number): void {
     const { data } = this.#w;
-    const { warm } = this.#context;
-    this.#deltas = this.#parts.map((part, i) =>
-      warm ? part.decompress(warm[i]).data : new Float64Array(data.length),
-    );
-    if (typeof this.start === "number") scatter(this.#deltas, data, this.order, this.start);
-    this.#residual = data.slice();
-    for (const delta of this.#deltas) subtract(this.#residual, delta);
-    if (warm) this.objective.push(this.#value());
-    this.#sweeps(enough, true);
+    this.#open();
+    if (typeof this.start === "number") {
+      scatter(this.#deltas, data, this.order, this.start);
+      for (const delta of this.#deltas) subtract(this.#residual, delta);
+    }
+    if (this.#context.warm) this.objective.push(this.#value());
+    this.#sweeps(enough);
+    this.#close();
   }
 
   /** Full steps of every part, and cheap ones again, until neither helps. */
   finish(enough: number): void {
-    for (;;) {
+    this.#open();
+    while (this.objective.length < maxSweeps) {
       const before = this.least;
       this.#sweep(false);
-      if (!(before - this.least > enough)) return;
-      this.#sweeps(enough, true);
+      if (!(before - this.least > enough)) break;
+      this.#sweeps(enough);
     }
+    this.#close();
   }
 
-  /** Frees what only further sweeps need. */
+  /** Drops θ; the trace stays. */
   forget(): void {
-    this.#deltas = [];
-    this.#residual = new Float64Array();
     this.#theta = [];
   }
 
-  #sweeps(enough: number, refine: boolean): void {
+  /** Δ of all parts from their θ, and what they leave. */
+  #open(): void {
+    const { data } = this.#w;
+    this.#residual = data.slice();
+    this.#deltas = this.#parts.map((part, i) => {
+      const theta = this.#theta[i];
+      if (theta === undefined) return new Float64Array(data.length);
+      const delta = part.decompress(theta).data;
+      subtract(this.#residual, delta);
+      return delta;
+    });
+  }
+
+  #close(): void {
+    this.#deltas = [];
+    this.#residual = new Float64Array();
+  }
+
+  #sweeps(enough: number): void {
     while (this.objective.length < maxSweeps) {
       const before = this.least;
-      this.#sweep(refine);
+      this.#sweep(true);
       if (!(before - this.least > enough)) return;
     }
   }
@@ -169,34 +194,40 @@ class Alternation {
   #sweep(refine: boolean): void {
     const { mu, importance } = this.#context;
     const base = importance ? { mu, importance } : { mu };
-    const before = { theta: this.#theta, deltas: this.#deltas, residual: this.#residual };
-    const theta = [...this.#theta];
-    const deltas = [...this.#deltas];
-    let residual = this.#residual;
+    const before = this.#theta;
+    const theta = [...before];
+    const notes: string[] = [];
+    const residual = this.#residual;
     for (const i of this.order) {
       const part = this.#parts[i] as Compression<unknown>;
-      const own = deltas[i] as Float64Array;
+      const own = this.#deltas[i] as Float64Array;
       // A new array: a θ may hold on to what it was made from.
       const target = new Float64Array(residual.length);
       for (let k = 0; k < target.length; k++) {
         target[k] = (residual[k] as number) + (own[k] as number);
       }
+      // Not needed while the part is solved.
+      this.#deltas[i] = nothing;
       const inner: Partial<CStepContext<unknown>> =
         theta[i] === undefined ? base : { ...base, warm: theta[i], refine };
-      theta[i] = part.solve({ ...this.#w, data: target }, inner).theta;
-      const delta = part.decompress(theta[i]).data;
-      deltas[i] = delta;
-      if (residual === before.residual) residual = new Float64Array(target.length);
+      const result = part.solve({ ...this.#w, data: target }, inner);
+      theta[i] = result.theta;
+      notes.push(...(result.notes ?? []).filter((note) => note !== allZero));
+      const delta = part.decompress(result.theta).data;
+      this.#deltas[i] = delta;
       for (let k = 0; k < target.length; k++) {
         residual[k] = (target[k] as number) - (delta[k] as number);
       }
     }
-    [this.#theta, this.#deltas, this.#residual] = [theta, deltas, residual];
+    this.#theta = theta;
     const now = this.#value();
-    if (now <= this.least) this.objective.push(now);
-    else {
-      [this.#theta, this.#deltas, this.#residual] = [before.theta, before.deltas, before.residual];
+    if (now <= this.least) {
+      this.objective.push(now);
+      if (!refine) this.notes = notes;
+    } else {
+      this.#theta = before;
       this.objective.push(this.least);
+      this.#open();
     }
   }
 
@@ -204,7 +235,7 @@ class Alternation {
     const { mu, importance } = this.#context;
     let total = squaredNorm(this.#residual, importance);
     for (const [i, part] of this.#parts.entries()) {
-      const cost = this.#theta[i] === undefined ? 0 : (part.cost?.(this.#theta[i]) ?? 0);
+      const cost = this.#theta[i] === undefined ? 0 : (part.cost?.(this.#theta[i], this.#w) ?? 0);
       if (cost > 0) total += (2 / mu) * cost;
     }
     return total;
@@ -230,13 +261,4 @@ function scatter(
 
 function subtract(from: Float64Array, other: Float64Array): void {
   for (let i = 0; i < from.length; i++) from[i] = (from[i] as number) - (other[i] as number);
-}
-
-function squaredNorm(data: Float64Array, importance?: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < data.length; i++) {
-    const square = (data[i] as number) * (data[i] as number);
-    total += importance ? (importance[i] as number) * square : square;
-  }
-  return total;
 }

@@ -3,6 +3,7 @@ import { type Matrix, shapeOf } from "../math/matrix.ts";
 import { alternation, settings } from "./alternation.ts";
 import {
   type Accounting,
+  allZero,
   asFloat64,
   type Compression,
   type CompressionDefinition,
@@ -47,6 +48,7 @@ export function defineCompression<Theta>(
       bits,
       cost,
       flops,
+      alone: definition.alone,
       solve:
         "solve" in definition
           ? definition.solve
@@ -75,7 +77,8 @@ interface Whole<Theta> {
   ) => ReturnType<Compression<Theta>["solve"]>;
   readonly decompress: (theta: Theta) => Matrix<Float64Array>;
   readonly bits: (theta: Theta, accounting: Accounting) => number;
-  readonly cost: ((theta: Theta) => number) | undefined;
+  readonly cost: ((theta: Theta, w: Matrix) => number) | undefined;
+  readonly alone: string | undefined;
   readonly flops: ((theta: Theta, geometry: Geometry) => number) | undefined;
 }
 
@@ -91,7 +94,7 @@ function complete<Theta, Rest extends object>(
     check(w, `a ${shapeOf(w)} matrix`);
     const result = whole.solve(asFloat64(w), context);
     if (context.refine || w.data.some((x: number) => x !== 0)) return result;
-    return { ...result, notes: [...(result.notes ?? []), "all weights are 0"] };
+    return { ...result, notes: [...(result.notes ?? []), allZero] };
   };
   const shared: Compression<Theta> = {
     ...facts,
@@ -130,8 +133,8 @@ function checkTarget<Theta>(
     );
   }
   const place = (i: number): string => `[${Math.floor(i / w.cols)}, ${i % w.cols}]`;
-  const bad = firstNot(data, Number.isFinite);
-  if (bad >= 0) {
+  if (!allFinite(data)) {
+    const bad = firstNot(data, Number.isFinite);
     throw new LCError(
       "LC_NONFINITE",
       `${name}: the ${shapeOf(w)} matrix has ${data[bad]} at ${place(bad)}.`,
@@ -162,6 +165,31 @@ function checkTarget<Theta>(
       `${name}: importance must be above 0 and finite, got ${importance[wrong]} at ${place(wrong)}. Add a small constant to all of it.`,
     );
   }
+  // Sums of weighted values lose the small ones otherwise.
+  const [least, most] = importance.reduce(
+    ([low, high], h) => [Math.min(low, h), Math.max(high, h)],
+    [Number.POSITIVE_INFINITY, 0] as readonly [number, number],
+  );
+  if (most > 1e8 * least) {
+    throw new RangeError(
+      `${name}: the largest importance may be 1e8 times the smallest, got ${most} and ${least}. Add a constant to all of it, e.g. a larger damping of fisher.`,
+    );
+  }
+}
+
+/** Sums of x − x, which is NaN for what is not finite: several times faster than a test of each number. */
+function allFinite(data: Float32Array | Float64Array): boolean {
+  let even = 0;
+  let odd = 0;
+  const last = data.length - 1;
+  for (let i = 0; i < last; i += 2) {
+    const a = data[i] as number;
+    const b = data[i + 1] as number;
+    even += a - a;
+    odd += b - b;
+  }
+  const a = data[last] as number;
+  return even + odd + (a - a) === 0;
 }
 
 function firstNot(data: ArrayLike<number>, right: (x: number) => boolean): number {
@@ -188,12 +216,22 @@ export function sum(
   terms: readonly Compression<unknown>[],
   options: SumOptions = {},
 ): Sum<SumTheta> {
+  for (const term of terms) {
+    if (term.alone)
+      throw new RangeError(`plus: ${term.name} cannot be part of a sum. ${term.alone}`);
+    const given = "parts" in term ? Object.keys((term as Sum<unknown>).options) : [];
+    if (given.length > 0) {
+      throw new RangeError(
+        `plus: a sum that is added to is one sum with all parts; give ${given.join(" and ")} in the last .plus(…, options), not in an inner one.`,
+      );
+    }
+  }
   const parts = terms.flatMap(partsOf);
   const checked = settings(parts.length, options);
   const specs = parts.map((part) => part.spec);
   const costs = parts.some((part) => part.cost);
   const joint = checked.joint ? jointSolution(parts) : undefined;
-  return complete<SumTheta, { parts: readonly Compression<unknown>[] }>(
+  return complete<SumTheta, Pick<Sum<SumTheta>, "parts" | "options">>(
     {
       name: parts.map((part) => part.name).join(" + "),
       exact: joint?.exact ?? false,
@@ -223,11 +261,12 @@ export function sum(
       bits: (theta, accounting) =>
         parts.reduce((total, part, i) => total + part.bits(theta[i], accounting), 0),
       cost: costs
-        ? (theta) => parts.reduce((total, part, i) => total + (part.cost?.(theta[i]) ?? 0), 0)
+        ? (theta, w) => parts.reduce((total, part, i) => total + (part.cost?.(theta[i], w) ?? 0), 0)
         : undefined,
+      alone: undefined,
       flops: (theta, geometry) =>
         parts.reduce((total, part, i) => total + part.flops(theta[i], geometry), 0),
     },
-    { parts },
+    { parts, options },
   );
 }

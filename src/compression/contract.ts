@@ -105,8 +105,10 @@ interface Description<Theta> {
   readonly decompress: (theta: Theta) => Matrix<Float64Array>;
   /** Bits θ takes in storage. */
   readonly bits: (theta: Theta, accounting: Accounting) => number;
-  /** C(θ) ≥ 0 of a penalty form, already times its weight α. */
-  readonly cost?: (theta: Theta) => number;
+  /** C(θ) ≥ 0 of a penalty form, already times its weight α. `w` are the weights that are compressed. */
+  readonly cost?: (theta: Theta, w: Matrix) => number;
+  /** Why it cannot be part of a sum; default: it can. */
+  readonly alone?: string;
   /** Multiplications and additions of one inference; default 2 · (nonzeros of Δ) · (output pixels). */
   readonly flops?: (theta: Theta, geometry: Geometry) => number;
 }
@@ -126,8 +128,10 @@ export interface Compression<Theta> {
   cStep(w: Matrix & Shape, context?: Partial<CStepContext<Theta>>): Theta;
   decompress(theta: Theta): Matrix<Float64Array>;
   bits(theta: Theta, accounting?: Accounting): number;
-  /** C(θ), already times its weight α; missing if the compression is a constraint. */
-  cost?(theta: Theta): number;
+  /** C(θ) for weights w, already times its weight α; missing if the compression is a constraint. */
+  cost?(theta: Theta, w: Matrix): number;
+  /** Why it cannot be part of a sum; undefined if it can. */
+  readonly alone: string | undefined;
   /** Multiplications and additions of one inference with Δ(θ); biases are not counted. */
   flops(theta: Theta, geometry?: Geometry): number;
   /** The sum Δ₁(θ₁) + Δ₂(θ₂) of this compression and another; sums of sums are flattened. */
@@ -164,7 +168,12 @@ export interface SumOptions {
 /** A sum of compressions; its θ is the tuple of its parts' θ. */
 export interface Sum<Thetas> extends Compression<Thetas> {
   readonly parts: readonly Compression<unknown>[];
+  /** As they were given. */
+  readonly options: SumOptions;
 }
+
+/** The note of a C step that has nothing to do. */
+export const allZero = "all weights are 0";
 
 /** The parts of a sum, or the compression itself. */
 export function partsOf(compression: Compression<unknown>): readonly Compression<unknown>[] {
@@ -200,6 +209,6 @@ export function objective<Theta>(
   { mu = 0, importance }: Partial<CStepContext<Theta>> = {},
 ): number {
   const error = distortion(w, compression.decompress(theta), importance);
-  const cost = compression.cost?.(theta) ?? 0;
+  const cost = compression.cost?.(theta, w) ?? 0;
   return cost > 0 ? error + (2 / mu) * cost : error;
 }

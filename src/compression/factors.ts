@@ -17,6 +17,14 @@ export interface Factored {
   readonly rank: number;
 }
 
+/** θ of a low-rank matrix: the factored matrix (see `Scheme`) is U V. */
+export interface LowRank<Factor = Float32Array> extends Factored {
+  /** (rows · height) × rank, row-major, float32 – or, if factors are compressed, θ of that compression. */
+  readonly u: Factor;
+  /** rank × (cols / height), likewise. */
+  readonly v: Factor;
+}
+
 /** @throws RangeError, as `who`, if the scheme is neither 1 nor 2. */
 export function schemeOf(who: string, scheme: Scheme | undefined): Scheme {
   if (scheme === undefined || scheme === 1 || scheme === 2) return scheme ?? 1;

@@ -77,7 +77,7 @@ export const laws: readonly Law[] = [
         const bits = c.bits(theta, accounting);
         if (!(Number.isInteger(bits) && bits >= 0)) return `${accounting} bits are ${bits}`;
       }
-      const [flops, cost] = [c.flops(theta, w.geometry), c.cost?.(theta) ?? 0];
+      const [flops, cost] = [c.flops(theta, w.geometry), c.cost?.(theta, w) ?? 0];
       return flops >= 0 && cost >= 0 ? undefined : `FLOPs ${flops}, cost ${cost}`;
     },
   },

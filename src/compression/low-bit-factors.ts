@@ -6,8 +6,7 @@ import {
   distortion,
   type Target,
 } from "./contract.ts";
-import { type Factored, product } from "./factors.ts";
-import type { LowRank } from "./low-rank.ts";
+import { type Factored, type LowRank, product } from "./factors.ts";
 
 /** Sweeps over both factors: the error has settled long before. */
 const sweeps = 10;

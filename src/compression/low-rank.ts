@@ -3,10 +3,10 @@ import { weightedLowRank } from "../math/weighted-low-rank.ts";
 import { defineCompression } from "./compression.ts";
 import type { Compression, CStepContext, CStepResult, Target } from "./contract.ts";
 import {
-  type Factored,
   factoredMatrix,
   flopsPerRank,
   heightOf,
+  type LowRank,
   numbersPerRank,
   product,
   type Scheme,
@@ -14,14 +14,6 @@ import {
 } from "./factors.ts";
 import { compressFactors } from "./low-bit-factors.ts";
 import { checkValues, valuesSpec } from "./sparse.ts";
-
-/** θ of a low-rank matrix: the factored matrix (see `Scheme`) is U V. */
-export interface LowRank<Factor = Float32Array> extends Factored {
-  /** (rows · height) × rank, row-major, float32 – or, if factors are compressed, θ of that compression. */
-  readonly u: Factor;
-  /** rank × (cols / height), likewise. */
-  readonly v: Factor;
-}
 
 /**
  * Low rank: min ‖W − U V‖² over factors of rank r. Exact to float32 rounding of the factors: truncated SVD, for large
@@ -74,7 +66,11 @@ export function lowRank<Factor = Float32Array>(options: {
       const height = heightOf(shape, scheme);
       const { rows, cols } = factoredMatrix(shape, height);
       const largest = Math.min(rows, cols);
-      if (rank <= largest) return;
+      if (rank <= largest) {
+        factors?.check({ rows, cols: rank }, `U of ${where}`);
+        factors?.check({ rows: rank, cols }, `V of ${where}`);
+        return;
+      }
       const useless = Math.ceil((rows * cols) / (rows + cols));
       throw new RangeError(
         `lowRank: rank must be from 1 to ${largest} for ${where}, got ${rank}. From ${useless} on it saves nothing.`,
@@ -88,7 +84,7 @@ export function lowRank<Factor = Float32Array>(options: {
       const found = factorize(matrix, rank, full, context, warm);
       if (factors) return compressFactors(matrix, shape, found, factors, context);
       const { u, v, ...certificate } = found;
-      const theta = { ...shape, u: Float32Array.from(u), v: Float32Array.from(v) };
+      const theta = { ...shape, u: new Float32Array(u), v: new Float32Array(v) };
       return { theta: theta as unknown as LowRank<Factor>, ...certificate };
     },
     decompress: (theta) => {
@@ -117,5 +113,5 @@ function factorize(
 }
 
 function floats<Factor>(factors: Compression<Factor>, theta: Factor): Float32Array {
-  return Float32Array.from(factors.decompress(theta).data);
+  return new Float32Array(factors.decompress(theta).data);
 }

@@ -25,7 +25,6 @@ export function perChannel<Theta>(compression: Compression<Theta>): Compression<
   }
   const joint: { joint?: JointRole<PerChannel<Theta>> } =
     compression.joint?.role === "fixed" ? { joint: { role: "fixed" } } : {};
-  const { cost } = compression;
   return defineCompression<PerChannel<Theta>>({
     name: `perChannel(${name})`,
     exact,
@@ -45,8 +44,19 @@ export function perChannel<Theta>(compression: Compression<Theta>): Compression<
     },
     bits: ({ channels }, accounting) =>
       channels.reduce((total, theta) => total + compression.bits(theta, accounting), 0),
-    ...(cost
-      ? { cost: ({ channels }) => channels.reduce((total, theta) => total + cost(theta), 0) }
+    ...(compression.alone ? { alone: compression.alone } : {}),
+    ...(compression.cost
+      ? {
+          cost: ({ cols, channels }, { data }) =>
+            channels.reduce((total, theta, i) => {
+              const row = {
+                rows: 1,
+                cols,
+                data: data.subarray(i * cols, (i + 1) * cols) as Float64Array,
+              };
+              return total + (compression.cost?.(theta, row) ?? 0);
+            }, 0),
+        }
       : {}),
   });
 }
@@ -73,11 +83,14 @@ function solve<Theta>(
   const exact = results.every((result) => result.exact);
   const gaps = results.map(({ gap }) => gap);
   const known = gaps.every((gap) => gap !== undefined);
-  const noted = results.findIndex(({ notes }) => notes !== undefined);
+  const noted = results.flatMap(({ notes }, i) => (notes ? [i] : []));
+  const more = noted.length > 1 ? ` (and ${noted.length - 1} more)` : "";
   return {
     theta: { rows, cols, channels: results.map(({ theta }) => theta) },
     exact,
     ...(known ? { gap: gaps.reduce((total: number, gap) => total + (gap as number), 0) } : {}),
-    ...(noted >= 0 ? { notes: [`channel ${noted}: ${results[noted]?.notes?.join("; ")}`] } : {}),
+    ...(noted.length > 0
+      ? { notes: [`channel ${noted[0]}${more}: ${results[noted[0] as number]?.notes?.join("; ")}`] }
+      : {}),
   };
 }

@@ -6,7 +6,8 @@ import { checkValues, type Pruned, placed, solveSparse, valueBits, valuesSpec } 
 /**
  * N:M pruning, as sparse hardware wants it: in every run of `of` weights along a row, the `keep` largest stay.
  * min ‖w − θ‖², exact, O(N); ties keep the smaller index. `values` compresses the kept weights too.
- * Bits: 32 per value (or those of `values`) and ⌈log₂ C(M, N)⌉ per run.
+ * Bits: 32 per value (or those of `values`) and ⌈log₂ C(M, N)⌉ per run (with `values`, which may drop some,
+ * ⌈log₂ Σ C(M, k ≤ N)⌉).
  * @throws RangeError unless 1 ≤ keep < of ≤ 32, whole numbers, or if the rows are not whole runs.
  * @example
  * pruneNM({ keep: 1, of: 2 }).cStep({ rows: 1, cols: 4, data: Float64Array.of(1, 2, -4, 3) }).indices   //=> Uint32Array [1, 2]
@@ -24,7 +25,10 @@ export function pruneNM<Values = Float32Array>(options: {
   }
   checkValues("pruneNM", "values", values as Compression<unknown> | undefined);
   const inner = valuesSpec(values as Compression<unknown> | undefined);
-  const runBits = 32 - Math.clz32(choose(of, keep) - 1);
+  // With compressed values a run may keep fewer: then every number of kept weights needs its patterns.
+  let patterns = choose(of, keep);
+  for (let k = 0; values && k < keep; k++) patterns += choose(of, k);
+  const runBits = bitsFor(patterns);
   return defineCompression<Pruned<Values>>({
     name: `prune(${keep}:${of}${values ? `, ${values.name}` : ""})`,
     exact: values === undefined || values.joint?.role === "fixed",
@@ -56,6 +60,13 @@ function perRun(gain: Float64Array, keep: number, of: number): Uint32Array {
   return Uint32Array.from(kept);
 }
 
+/** Bits for one of so many patterns. */
+function bitsFor(patterns: number): number {
+  let bits = 0;
+  for (let reach = 1; reach < patterns; reach *= 2) bits++;
+  return bits;
+}
+
 /** What could be written instead. */
 function divisors(cols: number, keep: number): string {
   const fitting = [];
@@ -65,7 +76,7 @@ function divisors(cols: number, keep: number): string {
     : "Use prune({ keep }) for this layer.";
 }
 
-/** Binomial coefficient, exact; below 2³² up to 16 of 32. */
+/** Binomial coefficient, exact up to 16 of 32. */
 function choose(n: number, k: number): number {
   let product = 1;
   for (let i = 1; i <= k; i++) product = (product * (n - k + i)) / i;

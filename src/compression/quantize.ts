@@ -1,7 +1,7 @@
 import { kmeans1d, lloyd1d } from "../math/kmeans.ts";
 import { codeBits, codebookOf, decode, encode, type Quantized } from "./codebook.ts";
 import { defineCompression } from "./compression.ts";
-import type { Compression } from "./contract.ts";
+import { type Compression, distortion, type Target } from "./contract.ts";
 
 /** The size of a codebook: `levels` values, or 2^`bits` values. */
 export type QuantizeOptions = (
@@ -60,13 +60,12 @@ export function quantize(options: QuantizeOptions): Compression<Quantized> {
         }
       : {}),
     solve(w, { warm, refine, importance }) {
-      const start = warm?.levels.length === size ? warm.levels : undefined;
-      const local = search === "lloyd" || (refine && start !== undefined);
-      const found = local
-        ? lloyd1d(w.data, start ?? evenly(w.data, size), importance, refine ? innerRounds : 100)
-        : kmeans1d(w.data, size, importance);
+      const inner = refine === true && warm !== undefined;
+      if (search === "lloyd" || inner) {
+        return { theta: locally(w, size, inner, warm, importance), exact: false };
+      }
+      const found = kmeans1d(w.data, size, importance);
       const theta = encode(w, codebookOf(found));
-      if (local) return { theta, exact: false };
       const distinct = found.length;
       if (distinct === size) return { theta, exact: true, gap: 0 };
       const values = distinct === 1 ? "1 distinct value" : `${distinct} distinct values`;
@@ -76,6 +75,28 @@ export function quantize(options: QuantizeOptions): Compression<Quantized> {
     decompress: decode,
     bits: (theta) => codeBits(theta) + 32 * theta.levels.length,
   });
+}
+
+/**
+ * Lloyd's algorithm: as an inner step a few rounds from the codebook before; otherwise from that until it stays, or from
+ * evenly spaced levels if there is none or it lacks levels and they end better.
+ */
+function locally(
+  w: Target,
+  size: number,
+  inner: boolean,
+  warm: Quantized | undefined,
+  importance: Float64Array | undefined,
+): Quantized {
+  const from = (start: ArrayLike<number>, rounds: number): Quantized =>
+    encode(w, codebookOf(lloyd1d(w.data, start, importance, rounds)));
+  if (warm && inner) return from(warm.levels, innerRounds);
+  const again = warm && from(warm.levels, 100);
+  if (again && warm.levels.length === size) return again;
+  const fresh = from(evenly(w.data, size), 100);
+  if (!again) return fresh;
+  const error = (theta: Quantized): number => distortion(w, decode(theta), importance);
+  return error(again) <= error(fresh) ? again : fresh;
 }
 
 function evenly(data: Float64Array, size: number): Float64Array {

@@ -1,6 +1,8 @@
+import { squaredNorm } from "../math/matrix.ts";
 import { truncatedSvd } from "../math/svd.ts";
+import { separated, weightedLowRank } from "../math/weighted-low-rank.ts";
 import { defineCompression } from "./compression.ts";
-import type { Compression, CStepResult, Target } from "./contract.ts";
+import { type Compression, type CStepResult, distortion, type Target } from "./contract.ts";
 import {
   type Factored,
   factoredMatrix,
@@ -23,7 +25,7 @@ export interface RankSelected extends Factored {
   readonly v: Float32Array;
   /** All weights, float32, row-major; undefined unless the matrix is kept dense. */
   readonly dense?: Float32Array;
-  /** α C(rank), what this choice costs (with `normalized`, times ‖W‖²). */
+  /** α C(rank), what this choice costs. */
   readonly cost: number;
 }
 
@@ -31,7 +33,8 @@ export interface RankSelected extends Factored {
  * Rank selection: min over rank and factors of α C(r) + μ/2 ‖W − U V‖². C counts the factors' numbers ("storage") or their
  * multiplications and additions, each at its own output size ("flops"); keeping W dense, at the cost of a dense layer,
  * is a candidate unless `dense: false`. Exact: C is linear in r, so r* is the number of singular values with
- * σ² > 2α C(1)/μ. Rank 0 (no connection at all) is a candidate too. Needs μ > 0.
+ * σ² > 2α C(1)/μ. Rank 0 (no connection at all) is a candidate too. Needs μ > 0. With importance weights exact if they are
+ * separable (hᵢⱼ = aᵢ bⱼ), otherwise not.
  * @throws RangeError if α is not above 0 or an option is unknown, and in a C step at μ = 0.
  * @see Idelbayev & Carreira-Perpiñán, CVPR 2020, pp. 8049–8059
  */
@@ -40,7 +43,7 @@ export function rankSelection(options: {
   /** What C counts; default "storage". */
   readonly criterion?: "storage" | "flops";
   readonly scheme?: Scheme;
-  /** Measures the error relative to ‖W‖², so that one α serves layers of any scale; default false. */
+  /** Measures the error relative to ‖W‖², so that one α serves layers of any scale; default false. Not in sums. */
   readonly normalized?: boolean;
   /** Whether a layer may stay dense; default true. */
   readonly dense?: boolean;
@@ -53,12 +56,23 @@ export function rankSelection(options: {
       `rankSelection: criterion must be "storage" or "flops", got ${JSON.stringify(criterion)}.`,
     );
   }
+  const label = [`α = ${alpha}`, criterion as string];
+  if (scheme === 2) label.push("scheme 2");
+  if (normalized) label.push("normalized");
+  if (!dense) label.push("never dense");
   return defineCompression<RankSelected>({
-    name: `rankSelection(α = ${alpha}, ${criterion}${scheme === 2 ? ", scheme 2" : ""})`,
+    name: `rankSelection(${label.join(", ")})`,
     exact: true,
     elementwise: false,
+    weighted: true,
+    ...(normalized
+      ? {
+          alone:
+            "Its cost is relative to ‖W‖², and a part of a sum sees what the others leave. Write normalized: false.",
+        }
+      : {}),
     spec: { kind: "rankSelection", alpha, criterion, scheme, normalized, dense },
-    solve(w, { mu }) {
+    solve(w, { mu, importance }) {
       const height = heightOf(w, scheme);
       const shape = { rows: w.rows, cols: w.cols, height };
       const geometry = geometryOf(w);
@@ -66,29 +80,24 @@ export function rankSelection(options: {
         criterion === "storage"
           ? [numbersPerRank(shape), w.rows * w.cols]
           : [flopsPerRank(shape, geometry), 2 * w.rows * w.cols * uses(geometry)];
-      const norm = squares(w.data);
-      const price = normalized ? alpha * norm : alpha;
-      const { u, v, rank, left, ...certificate } = above(
-        w,
-        height,
-        (2 * price * perRank) / mu,
-        norm,
-      );
+      const price = ((normalized ? alpha * squaredNorm(w.data) : alpha) * 2) / mu;
+      const matrix = factoredMatrix(w, height);
+      const { u, v, rank, left, ...certificate } = above(matrix, price * perRank, importance);
       // Compared in units of the distortion.
-      if (dense && (2 * price * whole) / mu < (2 * price * perRank * rank) / mu + left) {
+      if (dense && price * whole < price * perRank * rank + left) {
         const none = new Float32Array();
-        const full = { rank: Math.min(w.rows * height, w.cols / height), u: none, v: none };
-        const theta = { ...shape, ...full, dense: Float32Array.from(w.data), cost: price * whole };
+        const full = { rank: Math.min(matrix.rows, matrix.cols), u: none, v: none };
+        const theta = { ...shape, ...full, dense: new Float32Array(w.data), cost: alpha * whole };
         return { theta, ...certificate };
       }
-      return { theta: { ...shape, rank, u, v, cost: price * perRank * rank }, ...certificate };
+      return { theta: { ...shape, rank, u, v, cost: alpha * perRank * rank }, ...certificate };
     },
     decompress: (theta) =>
       theta.dense
         ? { rows: theta.rows, cols: theta.cols, data: Float64Array.from(theta.dense) }
         : product(theta, theta.u, theta.v),
     bits: (theta) => 32 * (theta.dense ? theta.dense.length : theta.u.length + theta.v.length),
-    cost: ({ cost }) => cost,
+    cost: ({ cost }, { data }) => (normalized ? cost * squaredNorm(data) : cost),
     flops: (theta, geometry) =>
       theta.dense
         ? 2 * theta.dense.length * uses(geometry)
@@ -96,10 +105,15 @@ export function rankSelection(options: {
   });
 }
 
-/** The part of W with σ² > limit: its factors, and ‖W − U V‖². More and more of the spectrum is looked at until it is seen. */
-function above(w: Target, height: number, limit: number, norm: number) {
-  const matrix = factoredMatrix(w, height);
-  const most = Math.min(matrix.rows, matrix.cols);
+/**
+ * The part of W with σ² > limit: its factors, and the error without the rest. More and more of the spectrum is looked at
+ * until it is seen. With importance weights that of the matrix scaled by their separable part; exact if that is all of them,
+ * otherwise the rank is an estimate and the factors are refined by weighted least squares.
+ */
+function above(matrix: Target, limit: number, importance: Float64Array | undefined): Above {
+  if (importance) return weightedAbove(matrix, limit, importance);
+  const { rows, cols } = matrix;
+  const most = Math.min(rows, cols);
   for (let tried = Math.min(32, most); ; tried = Math.min(2 * tried, most)) {
     const { u, v, exact, gap } = truncatedSvd(matrix, tried);
     const values = spectrum(u, v, tried, matrix);
@@ -107,20 +121,44 @@ function above(w: Target, height: number, limit: number, norm: number) {
     while (rank < tried && (values[rank] as number) > limit) rank++;
     if (rank === tried && tried < most) continue;
     const kept = values.subarray(0, rank).reduce((total, x) => total + x, 0);
-    const certificate: Omit<CStepResult<never>, "theta"> = exact
-      ? { exact, gap: 0 }
-      : { exact, gap };
+    const certificate: Certificate = exact ? { exact, gap: 0 } : { exact, gap };
     return {
-      u: Float32Array.from({ length: matrix.rows * rank }, (_, k) => {
+      u: Float32Array.from({ length: rows * rank }, (_, k) => {
         const i = Math.floor(k / rank);
         return u[i * tried + (k - i * rank)] as number;
       }),
-      v: Float32Array.from(v.subarray(0, rank * matrix.cols)),
+      v: new Float32Array(v.subarray(0, rank * cols)),
       rank,
-      left: Math.max(0, norm - kept),
+      left: Math.max(0, squaredNorm(matrix.data) - kept),
       ...certificate,
     };
   }
+}
+
+type Certificate = Omit<CStepResult<never>, "theta">;
+
+interface Above extends Certificate {
+  readonly u: Float32Array;
+  readonly v: Float32Array;
+  readonly rank: number;
+  /** Σ h (w − U V)². */
+  readonly left: number;
+}
+
+function weightedAbove(matrix: Target, limit: number, importance: Float64Array): Above {
+  const { rows, cols, data } = matrix;
+  const { p, q, separable } = separated(matrix, importance);
+  const scaled = Float64Array.from(data, (x, at) => {
+    const i = Math.floor(at / cols);
+    return x * (p[i] as number) * (q[at - i * cols] as number);
+  });
+  const { rank, exact } = above({ rows, cols, data: scaled }, limit, undefined);
+  const { u, v } = weightedLowRank(matrix, importance, rank);
+  const factors = { u: new Float32Array(u), v: new Float32Array(v) };
+  const delta = product({ rows, cols, height: 1, rank }, factors.u, factors.v);
+  const left = distortion(matrix, delta, importance);
+  const certificate: Certificate = separable && exact ? { exact: true, gap: 0 } : { exact: false };
+  return { ...factors, rank, left, ...certificate };
 }
 
 /** σ² of each component: ‖its column of U‖² ‖its row of V‖². */
@@ -136,10 +174,4 @@ function spectrum(
     for (let j = 0; j < cols; j++) b += (v[k * cols + j] as number) * (v[k * cols + j] as number);
     return a * b;
   });
-}
-
-function squares(data: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < data.length; i++) total += (data[i] as number) * (data[i] as number);
-  return total;
 }

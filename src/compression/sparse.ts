@@ -63,8 +63,8 @@ export type Select = (gain: Float64Array) => Uint32Array;
 /** Positions of the κ largest gains above 0; ties keep the smaller index. */
 export function largestGains(gain: Float64Array, kappa: number): Uint32Array {
   const indices = largest(gain, kappa);
-  return indices.some((i) => (gain[i] as number) < 0)
-    ? indices.filter((i) => (gain[i] as number) >= 0)
+  return indices.some((i) => (gain[i] as number) <= 0)
+    ? indices.filter((i) => (gain[i] as number) > 0)
     : indices;
 }
 

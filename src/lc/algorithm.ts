@@ -76,8 +76,8 @@ export class LcRun {
     this.#keys = this.#parameters.flat().map(({ key }) => key);
     const { importance = {} } = options;
     this.#largestImportance = this.#keys.reduce(
-      (largest, key) => (importance[key] ?? []).reduce((a, h) => Math.max(a, h), largest),
-      options.importance ? 0 : 1,
+      (largest, key) => (importance[key] ?? one).reduce((a, h) => Math.max(a, h), largest),
+      0,
     );
   }
 
@@ -127,7 +127,7 @@ export class LcRun {
     const weights = copies(warmStart?.weights ?? this.#model.weights);
     const results = await this.#solve(weights, {}, 0, undefined, signal);
     return {
-      version: 1,
+      version: 2,
       plan: this.#spec,
       run: runSpec(this.#options),
       seed,
@@ -358,6 +358,9 @@ export class LcRun {
     });
   }
 }
+
+/** Of a parameter without importance weights. */
+const one = Float32Array.of(1);
 
 function certificates(results: readonly CStepResult<unknown>[]): Certificate[] {
   return results.map(({ exact, gap }) => ({ exact, gap: gap ?? null }));

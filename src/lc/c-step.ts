@@ -1,6 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import type { CStepContext, CStepResult } from "../compression/contract.ts";
-import { LCError } from "../errors.ts";
+import { LCError, type LCErrorCode } from "../errors.ts";
 import type { Matrix } from "../math/matrix.ts";
 import { startThread } from "../thread.ts";
 import type { Task } from "./task.ts";
@@ -17,6 +17,16 @@ export interface CStepper {
   close(): Promise<void>;
 }
 
+type Answer =
+  | { readonly result: CStepResult<unknown> }
+  | { readonly error: unknown; readonly code: LCErrorCode | undefined };
+
+/** The error thrown in the thread, an LCError again if it was one. */
+function rebuilt({ error, code }: Extract<Answer, { error: unknown }>): unknown {
+  if (code === undefined || !(error instanceof Error)) return error;
+  return new LCError(code, error.message.replace(`${code}: `, ""), { cause: error });
+}
+
 interface Pending {
   readonly resolve: (result: CStepResult<unknown>) => void;
   readonly reject: (error: unknown) => void;
@@ -31,8 +41,8 @@ export function cStepper(): CStepper {
   let pending: Pending | undefined;
   const start = (): Worker => {
     const started = startThread("c-step-worker", import.meta.url, { name: "lclab C step" });
-    started.on("message", (message: { result: CStepResult<unknown> } | { error: unknown }) => {
-      if ("error" in message) pending?.reject(message.error);
+    started.on("message", (message: Answer) => {
+      if ("error" in message) pending?.reject(rebuilt(message));
       else pending?.resolve(message.result);
       pending = undefined;
       // An idle worker must not keep the program from ending.

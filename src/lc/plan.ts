@@ -1,6 +1,6 @@
 import type { Compression } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
-import { model as checkModel, type Model, unknownLayer } from "../net/network.ts";
+import { model as checkModel, type Model, unknownLayer, type Weights } from "../net/network.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
 import { checkImportance, checkRun, type RunOptions } from "./run-options.ts";
@@ -66,12 +66,14 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
       extended([{ layers: [...names], compression: compression as Compression<unknown> }]),
     direct: (options: DirectOptions = {}) => {
       checkPenalties(tasks, options.mu);
+      checkWeighted(tasks, options.importance);
       return direct(model, started(tasks), options);
     },
     steps(options: RunOptions) {
       const spec = specOf(model, started(tasks));
       checkRun(spec, options);
       checkImportance(model.network, options.importance);
+      checkWeighted(tasks, options.importance);
       return run(new LcRun(model, tasks, spec, options));
     },
     async run(options: RunOptions) {
@@ -107,6 +109,17 @@ function checkPenalties(tasks: readonly Task[], mu = 0): void {
   throw new RangeError(
     `direct: ${penalty.compression.name} on ${penalty.layers.join(", ")} needs μ > 0: at μ = 0 only its cost counts, which is least with every weight 0. Write direct({ mu: 1e-3 }).`,
   );
+}
+
+/** Importance weights are for compressions whose C step takes them. */
+function checkWeighted(tasks: readonly Task[], importance: Weights = {}): void {
+  for (const { layers, compression } of tasks) {
+    const layer = layers.find((name) => importance[`${name}.w`]);
+    if (layer === undefined || compression.weighted) continue;
+    throw new RangeError(
+      `importance: layer "${layer}" has ${compression.name}, whose C step takes no importance weights. Leave "${layer}.w" out of importance.`,
+    );
+  }
 }
 
 function check(model: Model, tasks: readonly Task[], added: readonly Task[]): void {

@@ -8,7 +8,7 @@ import type { Schedule, Sgd } from "./schedules.ts";
  * bytes as if it had never stopped.
  */
 export interface LCState {
-  readonly version: 1;
+  readonly version: 2;
   /** Layers and compressions of the plan, and its network; a run refuses to go on from another one's state. */
   readonly plan: PlanSpec;
   /** What the run was asked to do; going on with something else would not be the same run. */
@@ -119,7 +119,7 @@ export function decodeState(bytes: Uint8Array): LCState {
   }
   const from = magic.length + 4;
   const dataAt = from + body.readUInt32LE(magic.length);
-  return JSON.parse(body.toString("utf8", from, dataAt), (_key, value) => {
+  const state = JSON.parse(body.toString("utf8", from, dataAt), (_key, value) => {
     if (value === null || typeof value !== "object" || !("$array" in value)) return value;
     const ArrayType = arrayTypes[value.$array as ArrayName];
     const start = body.byteOffset + dataAt + value.offset;
@@ -127,4 +127,11 @@ export function decodeState(bytes: Uint8Array): LCState {
     const copy = body.buffer.slice(start, start + value.length * ArrayType.BYTES_PER_ELEMENT);
     return new ArrayType(copy as ArrayBuffer);
   }) as LCState;
+  if (state.version !== 2) {
+    throw new LCError(
+      "LC_STATE",
+      `the saved state has version ${state.version}; this lclab reads version 2. Start the run again.`,
+    );
+  }
+  return state;
 }

@@ -5,6 +5,8 @@ import { fours, gramInto, type Operand } from "./operand.ts";
 export interface BlockProducts {
   /** y = x B. */
   apply(x: number, y: number): void;
+  /** z = x A. */
+  forward(x: number, z: number): void;
   /** y = z Aᵀ. */
   back(z: number, y: number): void;
   /**
@@ -86,6 +88,13 @@ export function blockProducts(
       load(x, room.p, count);
       multiply(room, room.p, room.q, size);
       store(room.q, y, count);
+    },
+
+    forward(x, z) {
+      room ??= reserve();
+      load(x, room.p, count);
+      times(room.p, stride, size, room.data, a.stride, a.rows, room.z, a.stride, a.cols);
+      store(room.z, z, size * a.stride);
     },
 
     back(z, y) {

@@ -10,7 +10,7 @@ export function toHalf(x: number): number {
   const size = Math.min(Math.abs(x), largest);
   // exponent: 2^exponent ≤ size < 2^(exponent + 1), at least −14 (below that numbers are subnormal).
   let exponent = -14;
-  let power = 6.103515625e-5;
+  let power = 1 / 16_384;
   while (size >= 2 * power) {
     power *= 2;
     exponent++;
@@ -25,7 +25,7 @@ export function toHalf(x: number): number {
 export function fromHalf(bits: number): number {
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
-  let power = 5.960464477539063e-8;
+  let power = 1 / 16_777_216;
   for (let e = 1; e < exponent; e++) power *= 2;
   const size = (exponent === 0 ? fraction : 1024 + fraction) * power;
   return bits & 0x8000 ? -size : size;

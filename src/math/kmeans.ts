@@ -179,10 +179,11 @@ export function partitioner(
       const one = total(i, j) + price;
       const none = (cost[j - 1] as number) + skip;
       start[j] = none < one ? skipped : i;
-      cost[j] = none < one ? none : one;
+      cost[j] = Math.min(none, one);
       if (j === count) break;
       // The new start j: it replaces the last ones that it beats from their first win on.
-      while (tail > head && (wins[tail] as number) > j && beats(j, tail, wins[tail] as number)) tail--;
+      while (tail > head && (wins[tail] as number) > j && beats(j, tail, wins[tail] as number))
+        tail--;
       const from = firstWin(j, tail, Math.max(j + 1, wins[tail] as number));
       if (from <= count) {
         tail++;

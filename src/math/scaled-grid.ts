@@ -48,9 +48,10 @@ export function bestScale(sizes: Float64Array, steps: number, weights?: Float64A
   return scale;
 }
 
-/** The nearest of 0…steps to x / scale; halfway the lower one. */
-export function code(x: number, scale: number, steps: number): number {
-  return scale > 0 ? Math.min(steps, Math.max(0, Math.ceil(x / scale - 0.5))) : 0;
+/** The nearest of 0…steps to x / scale; halfway the lower one. At scale 0 as just above it. */
+function code(x: number, scale: number, steps: number): number {
+  if (scale > 0) return Math.min(steps, Math.max(0, Math.ceil(x / scale - 0.5)));
+  return x > 0 ? steps : 0;
 }
 
 /** Σ h (x − scale · code)². */

@@ -1,16 +1,16 @@
 import { ascending } from "./sort.ts";
 
 /**
- * Values in ascending order with the running sums that give the squared error of any interval of them in O(1). Index i
- * of a running sum is over the first i values; sums are of the values less their middle one, so that differences cancel
- * little.
+ * Values in ascending order with the running sums that give the squared error of any interval of them in O(1). Index i of a
+ * running sum is over the values from the middle one up to i (with a minus sign, if i is before it), each less the middle
+ * one: so far-off values do not take digits from intervals without them.
  */
 export interface Sorted {
   readonly count: number;
   /** Ascending. Length `count`, as all that follow are `count` + 1. */
   readonly values: Float64Array;
   readonly middle: number;
-  /** Σ hᵢ; the index itself if all weights are 1. */
+  /** Σ hᵢ; differences of the index itself if all weights are 1. */
   readonly mass: Float64Array;
   /** Σ hᵢ (xᵢ − middle). */
   readonly sum: Float64Array;
@@ -33,12 +33,15 @@ export function sorted(values: Float64Array, weights?: Float64Array): Sorted {
 /** The sums of values that are in ascending order already. */
 export function running(values: Float64Array, weights?: Float64Array): Sorted {
   const count = values.length;
-  const middle = values[count >> 1] ?? 0;
+  const half = count >> 1;
+  const middle = values[half] ?? 0;
   const mass = new Float64Array(count + 1);
   const sum = new Float64Array(count + 1);
   const squares = new Float64Array(count + 1);
-  let [m, s, q] = [0, 0, 0];
-  for (let i = 0; i < count; i++) {
+  let m = 0;
+  let s = 0;
+  let q = 0;
+  for (let i = half; i < count; i++) {
     const h = weights ? (weights[i] as number) : 1;
     const x = (values[i] as number) - middle;
     m += h;
@@ -47,6 +50,19 @@ export function running(values: Float64Array, weights?: Float64Array): Sorted {
     mass[i + 1] = m;
     sum[i + 1] = s;
     squares[i + 1] = q;
+  }
+  m = 0;
+  s = 0;
+  q = 0;
+  for (let i = half - 1; i >= 0; i--) {
+    const h = weights ? (weights[i] as number) : 1;
+    const x = (values[i] as number) - middle;
+    m -= h;
+    s -= h * x;
+    q -= h * x * x;
+    mass[i] = m;
+    sum[i] = s;
+    squares[i] = q;
   }
   return { count, values, middle, mass, sum, squares };
 }

@@ -9,7 +9,7 @@ const SINGLE = 5e-7;
 const DOUBLE = 5e-16;
 
 /** Accepted excess of the distortion, relative to the distortion and to ‖A‖²; the latter is rounding. */
-const TOLERANCE = 5e-7;
+const TOLERANCE = 9e-7;
 const ROUNDING = 1e-12;
 
 const MAX_PASSES = 30;
@@ -84,7 +84,7 @@ export function leadingSubspace(
     const products = precise ? double : single;
     if (coarse) products.apply(x, y);
     else {
-      kernels.times64(x, stride, size, a.data, a.stride, a.rows, z, a.stride, a.cols);
+      products.forward(x, z);
       products.back(z, y);
     }
     const values = ritz();
@@ -174,7 +174,7 @@ export function leadingSubspace(
       degreeFor(growth, (2 * last) / cut - 1, (2 * first) / cut - 1, spread, longest);
     const few = Math.min(sum(residuals, rank) / gap, excess);
     const low = degree(5 * Math.sqrt(few / tolerance));
-    const high = degree(pass === 0 ? 1e4 : Math.max(4, 3 * Math.sqrt(excess / tolerance)));
+    const high = degree(pass === 0 ? 2e3 : Math.max(4, 3 * Math.sqrt(excess / tolerance)));
     const [short, long] = [low.degree, Math.max(low.degree, high.degree)];
     (precise ? double : single).filter(x, y, spare, cut, short, long, rank);
     return low.enough && (high.enough || pass === 0);

@@ -22,7 +22,7 @@ const AFFORDABLE = 1500;
 
 /**
  * Truncated singular value decomposition A ≈ U V of rank r: the best approximation in the Frobenius norm (Eckart &
- * Young, 1936). U is rows × r with orthonormal columns and V = Uᵀ A is r × cols; when cols is the smaller side, V has the
+ * Young, 1936). U is rows × r with orthonormal columns and V = Uᵀ A (iteratively to float32 accuracy) is r × cols; when cols is the smaller side, V has the
  * orthonormal rows and U = A Vᵀ. Ties between singular values are broken arbitrarily but always the same.
  *
  * Small matrices, large ranks and `full: true`: exact to rounding through the eigenvectors of the smaller Gram matrix,

@@ -51,7 +51,10 @@ export function weightedLowRank(
 }
 
 /** √pᵢ and √qⱼ with pᵢ qⱼ = row sum · column sum / sum, and whether that is h. */
-function separated({ rows, cols, data }: Matrix, h: Float64Array) {
+export function separated(
+  { rows, cols, data }: Matrix,
+  h: Float64Array,
+): { p: Float64Array; q: Float64Array; separable: boolean } {
   if (h.length !== data.length) {
     throw new RangeError(
       `weightedLowRank: importance must have ${rows * cols} numbers for ${shapeOf({ rows, cols })}, got ${h.length}.`,
@@ -81,7 +84,7 @@ function separated({ rows, cols, data }: Matrix, h: Float64Array) {
       if (Math.abs((p[i] as number) * (q[j] as number) - x) > SEPARABLE * x) separable = false;
     }
   }
-  return { p: p.map(Math.sqrt), q: q.map(Math.sqrt), separable };
+  return { p: p.map(Math.sqrt), q: q.map(Math.sqrt), separable: separable };
 }
 
 /** Row i times p[i], column j times q[j]. */

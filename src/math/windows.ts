@@ -51,7 +51,11 @@ export class PriceSearch implements WindowSearch {
     const search = partitioner(data, price);
     let bound = 0;
     let outside = 0;
-    const { found, high, price: own } = bracketPrice(
+    const {
+      found,
+      high,
+      price: own,
+    } = bracketPrice(
       (each) => {
         const { starts, ends, cost } = search(each);
         bound = Math.max(bound, cost - each * this.#windows);

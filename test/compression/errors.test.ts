@@ -153,8 +153,8 @@ describe("compressions refuse", () => {
   });
   it("options out of range", () => {
     refuses(
-      () => l1Constraint({ radius: 0 }),
-      "l1Constraint: radius must be a number above 0, got 0. It bounds Σ |θᵢ|.",
+      () => l1Constraint({ radius: -1 }),
+      "l1Constraint: radius must be a number from 0, got -1. It bounds Σ |θᵢ|.",
     );
     refuses(
       () => uniform({ bits: 1 }),

@@ -11,7 +11,12 @@ import { lowRank } from "../../src/compression/low-rank.ts";
 import { perChannel } from "../../src/compression/per-channel.ts";
 import { powersOfTwo } from "../../src/compression/powers-of-two.ts";
 import { prune } from "../../src/compression/prune.ts";
-import { pruneBlocks, pruneColumns, pruneRows } from "../../src/compression/prune-groups.ts";
+import {
+  pruneBlocks,
+  pruneChannels,
+  pruneColumns,
+  pruneRows,
+} from "../../src/compression/prune-groups.ts";
 import { pruneNM } from "../../src/compression/prune-nm.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { rankSelection } from "../../src/compression/rank-selection.ts";
@@ -19,6 +24,7 @@ import { ternarize } from "../../src/compression/ternarize.ts";
 import { uniform } from "../../src/compression/uniform.ts";
 import { symmetricEigen } from "../../src/math/eigen.ts";
 import type { Matrix } from "../../src/math/matrix.ts";
+import { random } from "../../src/math/random.ts";
 import {
   bestClusters,
   bestCorrections,
@@ -107,6 +113,17 @@ const table: readonly {
   one(fixedCodebook([-1, 0.25, 1]).plus(l1Constraint({ radius: 0.75 })), 7, (data, h) =>
     bestL1(remainders(data, [-1, 0.25, 1]), 0.75, h),
   ),
+  one(
+    quantize({ levels: 4 }).plus(prune({ count: 1 })),
+    5,
+    (data) => bestCorrections(data, (left) => bestClusters(left, 4), { most: 1 }),
+    false,
+  ),
+  one(float16(), 9, () => 0),
+  one(perChannel(binarize()), 9, (data, h) => bestScaled(data, [-1, 1], h)),
+  one(pruneChannels({ count: 2 }), 9, (data, h) =>
+    bestSupport(data, (kept) => count(kept) <= 2, h),
+  ),
   one(fixedCodebook([-1, 1]).plus(l0Penalty({ alpha: 0.1 })), 9, (data, h) =>
     remainders(data, [-1, 1]).reduce((sum, r, i) => sum + Math.min((h?.[i] ?? 1) * r * r, 0.2), 0),
   ),
@@ -191,6 +208,109 @@ describe("every result called exact is the best of all possibilities", () => {
       return false;
     }
   }
+});
+
+describe("exactness far from the unit scale", () => {
+  /** Weights near ±0.05, tiny or huge as a whole, with a few far outliers. */
+  const outliers = (size: number, seed: number, scale: number): Matrix<Float64Array> => {
+    const rng = random(seed);
+    const data = Float64Array.from({ length: 12 }, () => {
+      const near = (rng.below(2) === 0 ? -0.05 : 0.05) + (rng.below(17) - 8) / 400;
+      return scale * near;
+    });
+    data[rng.below(6)] = -size * scale;
+    data[6 + rng.below(6)] = size * scale;
+    return { rows: 1, cols: 12, data };
+  };
+  /** Least error with the outliers and up to two more corrected, by trying all; relative to the small weights alone. */
+  const best = (w: Matrix<Float64Array>, levels: number, most: number): number => {
+    const scale = w.data.reduce((low, x) => Math.min(low, Math.abs(x)), Number.POSITIVE_INFINITY);
+    const unit = [...w.data].map((x) => x / scale);
+    const small = unit.filter((x) => Math.abs(x) < 100);
+    const left = most - (unit.length - small.length);
+    return scale * scale * bestCorrections(small, (rest) => clusters(rest, levels), { most: left });
+  };
+  /** 1-D k-means of few values: clusters are intervals. */
+  const clusters = (values: readonly number[], levels: number): number => {
+    const x = [...values].sort((a, b) => a - b);
+    const least = (from: number, k: number): number => {
+      if (from === x.length) return 0;
+      if (k === 0) return Number.POSITIVE_INFINITY;
+      let cost = Number.POSITIVE_INFINITY;
+      for (let to = from + 1; to <= x.length; to++) {
+        const part = x.slice(from, to);
+        const mean = part.reduce((a, b) => a + b, 0) / part.length;
+        const own = part.reduce((sum, v) => sum + (v - mean) * (v - mean), 0);
+        cost = Math.min(cost, own + least(to, k - 1));
+      }
+      return cost;
+    };
+    return least(0, levels);
+  };
+
+  for (const [size, scale] of [
+    [1e2, 1],
+    [1e4, 1],
+    [1e6, 1],
+    [3, 1e-15],
+    [3, 1e15],
+  ] as const) {
+    it(`codebook + corrections with outliers of ${size} and all weights times ${scale}`, () => {
+      for (let seed = 0; seed < 12; seed++) {
+        const w = outliers(size, seed, scale);
+        for (const levels of [1, 2, 3]) {
+          const c = quantize({ levels }).plus(prune({ count: 4 }));
+          const { theta, exact, gap } = c.solve(w);
+          // Of the corrected weights only the others are compared: θ holds the outliers in float32.
+          const delta = c.decompress(theta).data;
+          const corrected = new Set(theta[1].indices);
+          const found = w.data.reduce(
+            (sum, x, i) => sum + (corrected.has(i) ? 0 : (x - (delta[i] as number)) ** 2),
+            0,
+          );
+          const optimum = best(w, levels, 4);
+          const slack = 1e-5 * optimum + 1e-12 * scale * scale;
+          if (exact) close(found, optimum, { atol: slack });
+          else
+            assert.ok(
+              found <= optimum + (gap as number) + slack,
+              `${found}, ${optimum}, gap ${gap}`,
+            );
+        }
+      }
+    });
+  }
+
+  it("importance weights over eight orders of magnitude", () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const rng = random(seed);
+      const data = Float64Array.from({ length: 6 }, () => (rng.below(33) - 16) / 8);
+      const h = Float64Array.from(
+        { length: 6 },
+        () => [1e-4, 1e-2, 1, 1e2, 1e4][rng.below(5)] as number,
+      );
+      const w = { rows: 1, cols: 6, data };
+      const cases: readonly [Compression<unknown>, number][] = [
+        [quantize({ levels: 2 }) as Compression<unknown>, bestClusters([...data], 2, [...h])],
+        [ternarize() as Compression<unknown>, bestScaled([...data], [-1, 0, 1], [...h])],
+        [binarize() as Compression<unknown>, bestScaled([...data], [-1, 1], [...h])],
+        [l1Constraint({ radius: 1 }) as Compression<unknown>, bestL1([...data], 1, [...h])],
+      ];
+      for (const [c, optimum] of cases) {
+        const { theta, exact } = c.solve(w, { importance: h });
+        assert.equal(exact, true);
+        const found = distortion(w, c.decompress(theta), h);
+        close(found, optimum, { atol: 1e-6 * squares(data) * Math.max(...h), rtol: 1e-6 });
+      }
+    }
+  });
+
+  it("a huge value of no importance does not spoil a scale", () => {
+    const w = { rows: 1, cols: 3, data: Float64Array.of(1, 0.3, 0.31) };
+    const h = Float64Array.of(1e-8, 1, 1);
+    const c = ternarize();
+    close(distortion(w, c.decompress(c.cStep(w, { importance: h })), h), 5e-5, { atol: 1e-6 });
+  });
 });
 
 describe("groups and runs", () => {
@@ -381,13 +501,57 @@ describe("C steps", () => {
     assert.equal(all.bits(all.cStep(w)), 2 * (4 + 64));
   });
 
+  it("never cost a sum its options: those of an inner sum are refused", () => {
+    const inner = quantize({ levels: 2 }).plus(prune({ count: 1 }), { starts: 0 });
+    assert.throws(() => inner.plus(lowRank({ rank: 1 })), {
+      name: "RangeError",
+      message:
+        "plus: a sum that is added to is one sum with all parts; give starts in the last .plus(…, options), not in an inner one.",
+    });
+  });
+
+  it("of a normalised rank selection depend on the whole of W, so it is refused in a sum", () =>
+    assert.throws(
+      () => prune({ count: 1 }).plus(rankSelection({ alpha: 0.1, normalized: true })),
+      /cannot be part of a sum. Its cost is relative to ‖W‖²/,
+    ));
+
+  it("keep no zeros: κ larger than the number of nonzeros costs nothing", () => {
+    const w = { rows: 1, cols: 8, data: Float64Array.of(1, 0, 0, 0, 0, 0, 0, 0) };
+    assert.deepEqual(prune({ count: 5 }).cStep(w).indices, Uint32Array.of(0));
+  });
+
+  it("by Lloyd are not worse than a codebook of fewer levels they start from", () => {
+    const rng = random(8);
+    for (let i = 0; i < 60; i++) {
+      const data = Float64Array.from({ length: 10 }, () => (rng.below(33) - 16) / 8);
+      const w = { rows: 1, cols: 10, data };
+      const warm = quantize({ levels: 3 }).cStep(w);
+      const c = quantize({ levels: 4, search: "lloyd" });
+      const found = distortion(w, c.decompress(c.cStep(w, { warm })));
+      assert.ok(found <= distortion(w, c.decompress(warm)) + 1e-12);
+    }
+  });
+
+  it("say in a sum too that a codebook is smaller than asked for", () => {
+    const w = { rows: 1, cols: 4, data: Float64Array.of(1, 1, 2, 1) };
+    const { notes } = quantize({ levels: 8 })
+      .plus(prune({ count: 1 }))
+      .solve(w);
+    assert.match(String(notes), /enough beside the corrections, fewer than K = 8/);
+    const alternating = quantize({ levels: 8 })
+      .plus(lowRank({ rank: 1 }), { starts: 0 })
+      .solve(w);
+    assert.match(String(alternating.notes), /fewer than K = 8/);
+  });
+
   it("prune keeps the smaller index on ties", () => {
     const w = { rows: 1, cols: 5, data: Float64Array.of(1, -2, 2, 2, 0) };
     assert.deepEqual(prune({ count: 2 }).cStep(w).indices, Uint32Array.of(1, 2));
   });
 
   it("prune({ keep }) takes κ = ⌈keep · N⌉ without rounding errors", () => {
-    const w = { rows: 1, cols: 266_200, data: new Float64Array(266_200) };
+    const w = { rows: 1, cols: 266_200, data: new Float64Array(266_200).fill(1) };
     assert.equal(prune({ keep: 0.05 }).cStep(w).values.length, 13_310);
     assert.equal(prune({ keep: 0.01 }).cStep(w).values.length, 2662);
   });

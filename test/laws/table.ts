@@ -146,6 +146,7 @@ export const compressions: readonly Entry[] = [
   entry(rankSelection({ alpha: 0.2 })),
   entry(rankSelection({ alpha: 0.02, dense: false })),
   entry(rankSelection({ alpha: 0.02, criterion: "flops" })),
+  entry(rankSelection({ alpha: 0.01, normalized: true })),
   // Exact sums.
   entry(quantize({ levels: 2 }).plus(prune({ keep: 0.2 }))),
   entry(prune({ count: 2 }).plus(quantize({ levels: 3 }))),

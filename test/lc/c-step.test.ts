@@ -8,6 +8,7 @@ import { pruneChannels } from "../../src/compression/prune-groups.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { rankSelection } from "../../src/compression/rank-selection.ts";
 import { digits } from "../../src/data/digits.ts";
+import { cStepper } from "../../src/lc/c-step.ts";
 import { compress } from "../../src/lc/plan.ts";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
 import type { Solution } from "../../src/lc/solution.ts";
@@ -185,6 +186,31 @@ describe("importance weights", () => {
     });
   });
 
+  it("are 1 for compressed layers without, also where the learning rate is clipped", async () => {
+    const small = { "a.w": new Float32Array(48).fill(0.01) };
+    const engine = quadraticEngine(goal);
+    const { notes } = await plan.run({ data, lStep, mu: [1, 40], engine, importance: small });
+    assert.deepEqual(notes, [
+      "The learning rate was clipped to 1/(μ · the largest importance) from step 2 on (to 0.0250).",
+    ]);
+  });
+
+  it("are refused, with the layer, where a C step takes none", () => {
+    const own = defineCompression<Weights>({
+      name: "own",
+      exact: false,
+      elementwise: true,
+      cStep: ({ data: w }) => ({ w: Float32Array.from(w) }),
+      decompress: ({ w }) => ({ rows: 8, cols: 6, data: Float64Array.from(w as Float32Array) }),
+      bits: () => 0,
+    });
+    assert.throws(() => compress(reference).layer("a", own).direct({ importance }), {
+      name: "RangeError",
+      message:
+        'importance: layer "a" has own, whose C step takes no importance weights. Leave "a.w" out of importance.',
+    });
+  });
+
   it("clip the learning rate by the largest of them", async () => {
     const engine = quadraticEngine(goal);
     const { notes } = await plan.run({ data, lStep, mu: [1, 4], engine, importance });
@@ -229,6 +255,21 @@ describe("FLOPs", () => {
 });
 
 describe("C steps of built-in compressions", () => {
+  it("keep the code of their errors across threads", async () => {
+    const stepper = cStepper();
+    const task = { layers: ["a"], compression: quantize({ levels: 2 }) as Compression<unknown> };
+    const w = { rows: 1, cols: 2, data: Float64Array.of(Number.NaN, 1) };
+    try {
+      await assert.rejects(stepper.solve(task, w, { mu: 0 }), {
+        name: "LCError",
+        code: "LC_NONFINITE",
+        message: "LC_NONFINITE: quantize(K = 2): the 1 × 2 matrix has NaN at [0, 0].",
+      });
+    } finally {
+      await stepper.close();
+    }
+  });
+
   it("leave the caller's event loop free; one's own run on its thread", async () => {
     const plan = compress(lenet300({ seed: 1 }) as Model<"fc1" | "fc2" | "out">);
     let turns = 0;

@@ -146,6 +146,17 @@ describe("an LC run on LeNet300", function () {
 });
 
 describe("a saved state", () => {
+  it("of another version is refused", async () => {
+    const run = plan.steps(options);
+    await run.next();
+    const old = encodeState({ ...(run.state as LCState), version: 1 as unknown as 2 });
+    await run.return(undefined as never);
+    assert.throws(() => decodeState(old), {
+      code: "LC_STATE",
+      message: /the saved state has version 1; this lclab reads version 2/,
+    });
+  });
+
   it("that is damaged or cut off is refused", async () => {
     const run = plan.steps(options);
     await run.next();

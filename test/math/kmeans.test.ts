@@ -66,7 +66,12 @@ describe("ascending", () => {
 
 describe("kmeans1d", () => {
   it("has the least cost of the plain dynamic program, for any K", () => {
-    for (const [count, levels] of [[60, 3], [60, 7], [90, 20], [40, 39]] as const) {
+    for (const [count, levels] of [
+      [60, 3],
+      [60, 7],
+      [90, 20],
+      [40, 39],
+    ] as const) {
       for (let seed = 0; seed < 5; seed++) {
         const values = normal(count, seed);
         close(cost(values, kmeans1d(values, levels)), leastCost(values, levels), { atol: 1e-11 });
@@ -90,7 +95,10 @@ describe("kmeans1d", () => {
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 7, maxLength: 7 }),
         fc.integer({ min: 1, max: 3 }),
         (x, h, levels) => {
-          const [values, weights] = [Float64Array.from(x), Float64Array.from(x, (_, i) => h[i] as number)];
+          const [values, weights] = [
+            Float64Array.from(x),
+            Float64Array.from(x, (_, i) => h[i] as number),
+          ];
           const centres = kmeans1d(values, levels, weights);
           const found = x.reduce((total, v, i) => {
             const nearest = Math.min(...centres.map((c) => (v - c) * (v - c)));
@@ -115,7 +123,12 @@ describe("kmeans1d", () => {
 
 describe("windows", () => {
   it("found by levels and by a price per window cost the same", () => {
-    for (const [count, windows] of [[500, 2], [500, 4], [2000, 6], [3000, 9]] as const) {
+    for (const [count, windows] of [
+      [500, 2],
+      [500, 4],
+      [2000, 6],
+      [3000, 9],
+    ] as const) {
       const data = sorted(normal(count, windows));
       const [levels, prices] = [new LevelSearch(data, windows), new PriceSearch(data, windows)];
       for (const price of [0.003, 0.02, 0.1, 0.5]) {
@@ -123,7 +136,11 @@ describe("windows", () => {
         close(b.cost, a.cost, { rtol: 1e-9, atol: 1e-12 });
         if (b.reached) assert.equal(b.outside, a.outside);
         const loose = levels.solve(price, a.cost * (1 + 1e-9) + 1e-12);
-        assert.deepEqual([loose.cost, loose.outside], [a.cost, a.outside], "a tight bound changes nothing");
+        assert.deepEqual(
+          [loose.cost, loose.outside],
+          [a.cost, a.outside],
+          "a tight bound changes nothing",
+        );
       }
     }
   });

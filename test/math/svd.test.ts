@@ -153,7 +153,9 @@ describe("truncatedSvd", () => {
         const [small, large] = wide ? [rows, cols] : [cols, rows];
         const data = wide ? w.data : turned(w.data, rows, cols);
         close(product(basis, turned(basis, 5, small), 5, small, 5), identity(5), { atol: 1e-13 });
-        close(product(basis, data, 5, small, large), other, { atol: 1e-12 });
+        // The iteration's products are float32, and so is the θ they are for.
+        const full = "full" in options || small <= 48;
+        close(product(basis, data, 5, small, large), other, { atol: full ? 1e-12 : 2e-6 });
       }
     }
   });

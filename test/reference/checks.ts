@@ -261,14 +261,16 @@ export function exactChecks(model: Reference): Check[] {
   const binary = corrected.flatMap(([count, a, expected]) => {
     const c = binarize().plus(prune({ count }));
     const { theta, exact } = c.solve(w.joint);
-    return checks(`{−a, a} + (l0 ${count}) jointly`, exact ? "joint, exact" : "not exact", [
+    return checks(`{−a, a} + (l0 ${count}) jointly`, "joint", [
+      ["exact (1 = yes)", 1, Number(exact), absolute(0)],
       ["a", a, theta[0].levels[1] as number, relative(1e-6)],
       ["distortion", expected, distortion(w.joint, c.decompress(theta)), relative(1e-8)],
     ]);
   });
   const pair = quantize({ levels: 2 }).plus(prune({ count: 2662 }));
   const solved = pair.solve(w.joint);
-  const qp = checks("(l0 2662) + (K = 2) jointly", solved.exact ? "joint, exact" : "not exact", [
+  const qp = checks("(l0 2662) + (K = 2) jointly", "joint", [
+    ["exact (1 = yes)", 1, Number(solved.exact), absolute(0)],
     ["distortion", 350.612557, objective(pair, w.joint, solved.theta), "at most"],
   ]);
   return [...kmeans, ...values, ...binary, ...qp];

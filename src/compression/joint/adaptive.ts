@@ -1,4 +1,5 @@
 import { kmeansOf } from "../../math/kmeans.ts";
+import { squaredNorm } from "../../math/matrix.ts";
 import { mean, type Sorted, sorted, spread } from "../../math/sorted.ts";
 import { narrowest, type Windows, windowSearch } from "../../math/windows.ts";
 import type { Compression, CStepResult, JointRole, Target } from "../contract.ts";
@@ -45,7 +46,7 @@ interface Values {
   /** Ascending values of the codebook. */
   readonly centres: Float64Array;
   readonly exact: boolean;
-  /** A lower bound of the optimum; it is exact too if the error reaches it. */
+  /** A lower bound of the optimum, for the gap if it is not exact. */
   readonly bound: number;
 }
 
@@ -63,14 +64,19 @@ function finish(
   theta[codebook] = (quantizer.joint as Adaptive).encode(w, centres);
   const rest = remainder(w, quantizer.decompress(theta[codebook]));
   theta[corrections] = pruning.cStep(rest, { mu });
-  if (exact) return { theta, exact, gap: 0 };
+  const { levels } = quantizer.joint as Adaptive;
+  const few = centres.length < levels ? [fewer(centres.length, levels)] : [];
+  const notes = few.length > 0 ? { notes: few } : {};
+  if (exact) return { theta, exact, gap: 0, ...notes };
   const left = remainder(rest, pruning.decompress(theta[corrections])).data;
-  const cost = pruning.cost?.(theta[corrections]) ?? 0;
-  const error = squares(left) + (cost > 0 ? (2 / mu) * cost : 0);
-  const norm = squares(w.data);
-  // Closer than this is equal: the sums behind the bound and θ in float32 are not more accurate.
-  const closed = error - bound <= 1e-11 * norm;
-  return { theta, exact: closed, gap: closed ? 0 : error - bound };
+  const cost = pruning.cost?.(theta[corrections], w) ?? 0;
+  const error = squaredNorm(left) + (cost > 0 ? (2 / mu) * cost : 0);
+  return { theta, exact, gap: Math.max(0, error - bound), ...notes };
+}
+
+/** The note of a codebook that is smaller than asked for. */
+function fewer(found: number, levels: number): string {
+  return `${found} ${found === 1 ? "value is" : "values are"} enough beside the corrections, fewer than K = ${levels}`;
 }
 
 function atPrice(data: Sorted, levels: number, price: number, warm?: Float64Array): Values {
@@ -94,6 +100,7 @@ function withCount(data: Sorted, levels: number, kappa: number, warm?: Float64Ar
   );
   let least = costWith(data, best, kappa);
   let bound = 0;
+  let dearest = 0;
   const search = windowSearch(data, levels);
   const improve = (found: Windows): void => {
     const centres = settle(data, orMiddle(data, found.centres()), (c) => radiusFor(data, c, kappa));
@@ -112,6 +119,7 @@ function withCount(data: Sorted, levels: number, kappa: number, warm?: Float64Ar
     const found = search.solve(price, costAt(data, best, price));
     const { cost, outside, reached } = found;
     bound = Math.max(bound, cost - price * kappa);
+    dearest = Math.max(dearest, cost);
     if (outside === kappa || !reached) {
       improve(found);
       break;
@@ -130,7 +138,9 @@ function withCount(data: Sorted, levels: number, kappa: number, warm?: Float64Ar
       price = (few.error - many.error) / (many.count - few.count);
     } else price *= outside > kappa ? 1 + step : 1 / (1 + step);
   }
-  return { centres: best, exact: false, bound };
+  // The sums behind both are not more accurate.
+  const closed = least - bound <= 1e-9 * least + 1e-13 * dearest;
+  return { centres: best, exact: closed, bound };
 }
 
 /** Prices tried at most; each is a dynamic program. */
@@ -257,10 +267,4 @@ function orMiddle(data: Sorted, centres: Float64Array): Float64Array {
 
 function square(x: number): number {
   return x * x;
-}
-
-function squares(data: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < data.length; i++) total += (data[i] as number) * (data[i] as number);
-  return total;
 }

@@ -1,4 +1,4 @@
-import type { Compression } from "../contract.ts";
+import { allZero, type Compression } from "../contract.ts";
 import type { JointSolution, Roles } from "./solution.ts";
 
 /**
@@ -22,7 +22,13 @@ export function fixedAndCorrections(
       theta[codebook] = base.theta;
       theta[corrections] = rest.theta;
       const exact = base.exact && rest.exact;
-      return exact ? { theta, exact, gap: 0 } : { theta, exact };
+      const notes = [...(base.notes ?? []), ...(rest.notes ?? [])].filter((n) => n !== allZero);
+      return {
+        theta,
+        exact,
+        ...(exact ? { gap: 0 } : {}),
+        ...(notes.length > 0 ? { notes } : {}),
+      };
     },
   };
 }
