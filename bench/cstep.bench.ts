@@ -272,6 +272,7 @@ async function peaks(): Promise<Record<string, string>[]> {
       kind: "sum",
       parts: [{ kind: "quantize", levels: 2 }, kept],
       search: "alternate",
+      starts: 0,
     },
     "(K = 4) + (K = 4)": {
       kind: "sum",
@@ -279,6 +280,7 @@ async function peaks(): Promise<Record<string, string>[]> {
         { kind: "quantize", levels: 4 },
         { kind: "quantize", levels: 4 },
       ],
+      starts: 0,
     },
     "(K = 8) + (l0 1 %)": { kind: "sum", parts: [{ kind: "quantize", levels: 8 }, kept] },
   };

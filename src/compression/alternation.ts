@@ -93,8 +93,6 @@ export function alternation(
 /** More sweeps than any run was seen to need; a bound so that no input can loop for ever. */
 const maxSweeps = 1000;
 
-const nothing: Float64Array = new Float64Array();
-
 /** One order and start of alternation. */
 class Alternation {
   readonly order: readonly number[];
@@ -107,8 +105,9 @@ class Alternation {
   #theta: Theta;
   /** What the parts said in the last full sweep. */
   notes: readonly string[] = [];
-  /** Δ of each part, and w − Σ Δ; there while the run sweeps. */
-  #deltas: Float64Array[] = [];
+  /** Of a random start, what the parts begin with until they are solved. */
+  #shares: (Float64Array | undefined)[] = [];
+  /** w − Σ Δ; there while the run sweeps. No Δ is kept: one more decompression costs less than an array for each part. */
   #residual = new Float64Array();
 
   constructor(
@@ -139,8 +138,8 @@ class Alternation {
     const { data } = this.#w;
     this.#open();
     if (typeof this.start === "number") {
-      scatter(this.#deltas, data, this.order, this.start);
-      for (const delta of this.#deltas) subtract(this.#residual, delta);
+      this.#shares = scatter(data, this.order, this.start);
+      for (const share of this.#shares) if (share) add(this.#residual, share, -1);
     }
     if (this.#context.warm) this.objective.push(this.#value());
     this.#sweeps(enough);
@@ -164,22 +163,21 @@ class Alternation {
     this.#theta = [];
   }
 
-  /** Δ of all parts from their θ, and what they leave. */
+  /** What the Δ of all parts leave. */
   #open(): void {
-    const { data } = this.#w;
-    this.#residual = data.slice();
-    this.#deltas = this.#parts.map((part, i) => {
-      const theta = this.#theta[i];
-      if (theta === undefined) return new Float64Array(data.length);
-      const delta = part.decompress(theta).data;
-      subtract(this.#residual, delta);
-      return delta;
-    });
+    this.#residual = this.#w.data.slice();
+    for (const i of this.#parts.keys()) this.#add(i, this.#theta[i], -1);
   }
 
   #close(): void {
-    this.#deltas = [];
     this.#residual = new Float64Array();
+  }
+
+  /** Adds Δ(θ) of part i to the residual, or what it began with. */
+  #add(i: number, theta: unknown, sign: 1 | -1): void {
+    const part = this.#parts[i] as Compression<unknown>;
+    const delta = theta === undefined ? this.#shares[i] : part.decompress(theta).data;
+    if (delta) add(this.#residual, delta, sign);
   }
 
   #sweeps(enough: number): void {
@@ -200,24 +198,16 @@ class Alternation {
     const residual = this.#residual;
     for (const i of this.order) {
       const part = this.#parts[i] as Compression<unknown>;
-      const own = this.#deltas[i] as Float64Array;
-      // A new array: a θ may hold on to what it was made from.
-      const target = new Float64Array(residual.length);
-      for (let k = 0; k < target.length; k++) {
-        target[k] = (residual[k] as number) + (own[k] as number);
-      }
-      // Not needed while the part is solved.
-      this.#deltas[i] = nothing;
+      this.#add(i, theta[i], 1);
+      this.#shares[i] = undefined;
+      // The θ of a compression of the user's own may hold on to what it was made from.
+      const target = part.spec ? residual : residual.slice();
       const inner: Partial<CStepContext<unknown>> =
         theta[i] === undefined ? base : { ...base, warm: theta[i], refine };
       const result = part.solve({ ...this.#w, data: target }, inner);
       theta[i] = result.theta;
       notes.push(...(result.notes ?? []).filter((note) => note !== allZero));
-      const delta = part.decompress(result.theta).data;
-      this.#deltas[i] = delta;
-      for (let k = 0; k < target.length; k++) {
-        residual[k] = (target[k] as number) - (delta[k] as number);
-      }
+      this.#add(i, result.theta, -1);
     }
     this.#theta = theta;
     const now = this.#value();
@@ -244,21 +234,23 @@ class Alternation {
 
 /** A random start: every part but the first to be solved begins with its own random share of each weight. */
 function scatter(
-  deltas: readonly Float64Array[],
   w: Float64Array,
   order: readonly number[],
   seed: number,
-): void {
+): (Float64Array | undefined)[] {
   const rng = random(seed, 0xadd);
+  const shares: (Float64Array | undefined)[] = order.map(() => undefined);
   for (const i of order.slice(1)) {
-    const delta = deltas[i] as Float64Array;
+    const delta = new Float64Array(w.length);
     const share = rng.uniform();
     for (let k = 0; k < w.length; k++) {
       if (rng.uniform() < share) delta[k] = ((w[k] as number) * rng.uniform()) / (order.length - 1);
     }
+    shares[i] = delta;
   }
+  return shares;
 }
 
-function subtract(from: Float64Array, other: Float64Array): void {
-  for (let i = 0; i < from.length; i++) from[i] = (from[i] as number) - (other[i] as number);
+function add(into: Float64Array, other: Float64Array, sign: 1 | -1): void {
+  for (let i = 0; i < into.length; i++) into[i] = (into[i] as number) + sign * (other[i] as number);
 }
