@@ -1,4 +1,4 @@
-import { leastSquares } from "../math/least-squares.ts";
+import { weightedLeastSquares } from "../math/weighted-least-squares.ts";
 import {
   type Compression,
   type CStepContext,
@@ -33,17 +33,19 @@ export function compressFactors<Factor>(
   };
   let best = warm;
   let least = warm ? error(warm) : Number.POSITIVE_INFINITY;
+  // Both halves of a sweep are the same computation, once with everything transposed.
+  const h = importance ?? new Float64Array(matrix.data.length).fill(1);
+  const turned = { data: transposedOf(matrix.data, rows, cols), h: transposedOf(h, rows, cols) };
   let { u, v }: Pair = balanced(start.u, start.v, rank);
   for (let sweep = 0; sweep < sweeps; sweep++) {
     const left = compressed(rows, rank, u);
-    v = leastSquares(matrix, numbers(left), rank);
+    v = weightedLeastSquares(turned.data, turned.h, transposedOf(numbers(left), rows, rank), rank);
     const right = compressed(rank, cols, v);
     const now = error({ u: left, v: right });
     if (!(now < least)) break;
     least = now;
     best = { ...shape, u: left, v: right };
-    const across = leastSquares(transposed(matrix), transposedOf(numbers(right), rank, cols), rank);
-    u = transposedOf(across, rank, rows);
+    u = transposedOf(weightedLeastSquares(matrix.data, h, numbers(right), rank), rank, rows);
   }
   return { theta: best as LowRank<Factor>, exact: false };
 }
@@ -67,11 +69,6 @@ function balanced(u: Float64Array, v: Float64Array, rank: number): Pair {
     for (let j = 0; j < cols; j++) right[k * cols + j] = (right[k * cols + j] as number) / scale;
   }
   return { u: left, v: right };
-}
-
-function transposed(matrix: Target): Target {
-  const { rows, cols, data } = matrix;
-  return { rows: cols, cols: rows, data: transposedOf(data, rows, cols) };
 }
 
 function transposedOf(data: Float64Array, rows: number, cols: number): Float64Array {

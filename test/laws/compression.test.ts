@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { defineCompression } from "../../src/compression/compression.ts";
 import { fromSpec } from "../../src/compression/from-spec.ts";
 import { laws } from "../../src/compression/laws.ts";
 import { random } from "../../src/math/random.ts";
@@ -46,30 +45,3 @@ for (const { compression: c, feasible, scaleFree, cases } of compressions) {
       ));
   });
 }
-
-describe("the laws", () => {
-  it("hold for a compression of one's own too", () => {
-    const mean = defineCompression<{ rows: number; cols: number; value: number }>({
-      name: "mean",
-      exact: true,
-      elementwise: true,
-      cStep: ({ rows, cols, data }) => ({
-        rows,
-        cols,
-        value: data.reduce((sum, x) => sum + x, 0) / data.length,
-      }),
-      decompress: ({ rows, cols, value }) => ({
-        rows,
-        cols,
-        data: new Float64Array(rows * cols).fill(value),
-      }),
-      bits: () => 32,
-    });
-    for (const law of laws) {
-      const context = { mu: 1, feasible: undefined, scaleFree: true };
-      if (!(law.applies?.(mean, context) ?? true)) continue;
-      const w = { rows: 2, cols: 2, data: Float64Array.of(1, 2, 3, 5) };
-      assert.equal(law.check(mean, w, context, random(0)), undefined, law.name);
-    }
-  });
-});
