@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Compression } from "../../src/compression/contract.ts";
 import { fromSpec } from "../../src/compression/from-spec.ts";
 import { random } from "../../src/math/random.ts";
 
-/** Specs and the SHA-256 of their θ; computed once, the same on every machine and every Node. */
-const golden = JSON.parse(
-  readFileSync(new URL("../golden/compression/bytes.json", import.meta.url), "utf8"),
-) as { spec: { kind: string }; plain: string; weighted: string }[];
+const path = new URL("../golden/compression/bytes.json", import.meta.url);
+
+/** Specs and the SHA-256 of their θ, the same on every machine and every Node; LCLAB_UPDATE_GOLDEN=1 writes them anew. */
+const golden = JSON.parse(readFileSync(path, "utf8")) as {
+  spec: { kind: string };
+  plain: string;
+  weighted: string;
+}[];
 
 const rng = random(2026);
 const normal = (): number => {
@@ -33,6 +37,16 @@ function digest(theta: unknown): string {
   };
   visit(theta);
   return hash.digest("hex");
+}
+
+if (process.env.LCLAB_UPDATE_GOLDEN) {
+  for (const entry of golden) {
+    const c = fromSpec(entry.spec);
+    entry.plain = digest(c.cStep(w, { mu: 1 }));
+    entry.weighted = digest(c.cStep(w, { mu: 1, importance }));
+  }
+  const lines = golden.map((entry) => JSON.stringify(entry));
+  writeFileSync(path, `[\n  ${lines.join(",\n  ")}\n]\n`);
 }
 
 describe("θ has the same bytes on every machine and every Node", () => {
