@@ -3,12 +3,8 @@ import { join } from "node:path";
 import { LCError } from "../errors.ts";
 import { type Dataset, meanImage, type Split, take } from "./dataset.ts";
 import { digits } from "./digits.ts";
+import { dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
-
-/** The folder of data sets: the environment variable LCLAB_DATA, if it is set. */
-export function dataFolder(): string | undefined {
-  return process.env.LCLAB_DATA || undefined;
-}
 
 /**
  * MNIST from a folder with its four IDX files (gzipped or not): `folder`, default `$LCLAB_DATA/mnist`.
