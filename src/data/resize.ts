@@ -20,29 +20,38 @@ export function resizeAndCrop(picture: Picture, size: number, crop: number): Uin
   const rows = last.from + last.weights.length - top;
   const wide = 3 * crop;
   const narrowed = new Float64Array(rows * wide);
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < crop; x++) {
-      const { from, weights } = across[x] as Taps;
-      let [red, green, blue] = [0, 0, 0];
+  for (let x = 0; x < crop; x++) {
+    const { from, weights } = across[x] as Taps;
+    for (let y = 0; y < rows; y++) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       for (let k = 0, p = 4 * ((top + y) * width + from); k < weights.length; k++, p += 4) {
         const weight = weights[k] as number;
         red += weight * (data[p] as number);
         green += weight * (data[p + 1] as number);
         blue += weight * (data[p + 2] as number);
       }
-      narrowed.set([red, green, blue], y * wide + 3 * x);
+      const to = y * wide + 3 * x;
+      narrowed[to] = red;
+      narrowed[to + 1] = green;
+      narrowed[to + 2] = blue;
     }
   }
   const out = new Uint8Array(crop * wide);
+  const row = new Float64Array(wide);
   for (let y = 0; y < crop; y++) {
     const { from, weights } = down[y] as Taps;
-    for (let x = 0; x < wide; x++) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) {
-        sum += (weights[k] as number) * (narrowed[(from - top + k) * wide + x] as number);
+    row.fill(0.5);
+    for (let k = 0; k < weights.length; k++) {
+      const weight = weights[k] as number;
+      const start = (from - top + k) * wide;
+      for (let x = 0; x < wide; x++) {
+        row[x] = (row[x] as number) + weight * (narrowed[start + x] as number);
       }
-      out[y * wide + x] = Math.floor(sum + 0.5);
     }
+    // Storing cuts the fraction off.
+    out.set(row, y * wide);
   }
   return out;
 }

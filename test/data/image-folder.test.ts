@@ -212,6 +212,17 @@ describe("imageFolder", () => {
       assert.deepEqual(mean, set.mean, "pictures of one colour");
     });
 
+    it("takes sets of more than one batch", async () => {
+      const many = join(root, "many");
+      await mkdir(join(many, "a"), { recursive: true });
+      for (let i = 0; i < 70; i++) {
+        await writeFile(join(many, "a", `${String(i).padStart(2, "0")}.png`), plain(i, 0));
+      }
+      const train = await imageFolder({ folder: many, size: 1, decode: decodePng });
+      const set = await imageDataset({ train, test: train });
+      assert.deepEqual(reds([{ ...set.train, labels: train.labels }]), [...Array(70).keys()]);
+    });
+
     it("refuses other classes, other sizes, and more bytes than the limit before reading", async () => {
       const decode: Decode = () => assert.fail("nothing is to be read");
       const unread = await imageFolder({ folder, size: 4, crop: 3, decode });
