@@ -1,23 +1,23 @@
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface Behaviour {
   /** Whether it knows Range requests; default true. */
   readonly ranges?: boolean;
-  /** The connection is cut after so many bytes of the body: one number per answer, Infinity for not at all. */
-  readonly cuts?: number[];
+  /** Sends so many bytes of the body and then waits for `cut`: one number per answer, then whole ones. */
+  readonly pauses?: number[];
   /** Answers this status to everything. */
   readonly status?: number;
   /** Further headers of an answer. */
   readonly headers?: Record<string, string>;
-  /** Sends half of the body and then nothing more. */
-  readonly stalls?: boolean;
 }
 
 export interface FileServer {
   readonly url: string;
   /** What was asked for: "path" or "path from BYTE". */
   readonly requests: string[];
+  /** Cuts the connections that wait. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -26,8 +26,9 @@ export async function fileServer(
   files: Readonly<Record<string, Uint8Array>>,
   behaviour: Behaviour = {},
 ): Promise<FileServer> {
-  const { ranges = true, cuts = [], status, headers = {}, stalls = false } = behaviour;
+  const { ranges = true, pauses = [], status, headers = {} } = behaviour;
   const requests: string[] = [];
+  const waiting = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     const name = (request.url ?? "").split("/").at(-1) as string;
     const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1];
@@ -49,18 +50,22 @@ export async function fileServer(
       ...(from > 0 ? part : {}),
       ...headers,
     });
-    if (stalls) {
-      response.write(body.subarray(0, body.length >> 1));
+    const pause = pauses.shift() ?? body.length;
+    if (pause >= body.length) {
+      response.end(body);
       return;
     }
-    const cut = cuts.shift() ?? Infinity;
-    if (cut >= body.length) response.end(body);
-    else response.write(body.subarray(0, cut), () => setImmediate(() => response.destroy()));
+    waiting.add(response);
+    response.write(body.subarray(0, pause));
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    cut: () => {
+      for (const response of waiting) response.destroy();
+      waiting.clear();
+    },
     close: () =>
       new Promise((done) => {
         server.close(() => done());
