@@ -20,7 +20,8 @@ interface Png {
 /**
  * Decodes JPEG with the package jpeg-js and PNG with pngjs (plain JavaScript, no install scripts), told apart by their
  * first bytes: ImageNet has a PNG file named .JPEG. `load` imports a package, when a picture needs it.
- * @throws LCError LC_DATA if it is neither, cut off, damaged, or the package is not installed.
+ * @throws LCError LC_DATA if it is neither, a JPEG that was cut off, or the package is not installed; otherwise what
+ * the package throws.
  */
 export function decoder(load: (name: string) => Promise<unknown> = (name) => import(name)): Decode {
   const need = async <T>(name: string, kind: string): Promise<T> => {

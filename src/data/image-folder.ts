@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import { type Decode, decoder, type Picture } from "./decode.ts";
@@ -56,13 +56,15 @@ const parallel = 4;
  * any case) count; hidden files, other files and deeper folders are passed over. Each picture is scaled so that its
  * shorter side is `size` and its central crop × crop square is taken (ImageNet: size 256, crop 224).
  *
- * JPEG and PNG are decoded with jpeg-js and pngjs on the caller's thread; `decode` takes another decoder, which may be
- * asynchronous.
+ * JPEG and PNG are decoded with jpeg-js and pngjs on the caller's thread, about 0.1 s for a picture of 500 × 375;
+ * `decode` takes another decoder, which may be asynchronous. Alpha and the orientation a camera noted are ignored.
  * @throws LCError LC_DATA if the folder cannot be read, has no class folders, or a class has no pictures.
  * @throws RangeError if size or crop is not a whole number from 1, or crop is larger than size.
  * @example
  * const train = await imageFolder({ folder: "imagenet/train", size: 256, crop: 224 });
- * for await (const { images, labels } of train.batches({ batch: 64, seed: 1, epoch: 0 })) …
+ * for await (const { images, labels, count } of train.batches({ batch: 64, seed: 1, epoch: 0 })) {
+ *   // images: count × 224 × 224 × 3 bytes
+ * }
  */
 export async function imageFolder(options: {
   readonly folder: string;
@@ -74,7 +76,13 @@ export async function imageFolder(options: {
   readonly name?: string;
   readonly decode?: Decode;
 }): Promise<ImageFolder> {
-  const { folder, size, crop = size, name = basename(folder), decode = decoder() } = options;
+  const {
+    folder,
+    size,
+    crop = size,
+    name = basename(resolve(folder)),
+    decode = decoder(),
+  } = options;
   for (const [option, value] of Object.entries({ size, crop })) wholeFromOne(option, value);
   if (crop > size) {
     throw new RangeError(
