@@ -46,3 +46,24 @@ export function meanImage({ images, count }: Split, size: number): Float32Array 
   }
   return Float32Array.from(sums, (sum) => sum / 255 / count);
 }
+
+/**
+ * The mean as `Dataset.mean` wants it: "pixel" is that of `meanImage`, "channel" one mean per channel, repeated for
+ * each pixel. Length height · width · channels.
+ */
+export function meanOf(
+  split: Split,
+  shape: readonly [number, number, number],
+  kind: "pixel" | "channel",
+): Float32Array {
+  const [height, width, channels] = shape;
+  if (kind === "pixel") return meanImage(split, height * width * channels);
+  if (kind !== "channel") {
+    throw new RangeError(`mean must be "pixel" or "channel", got ${JSON.stringify(kind)}.`);
+  }
+  const means = meanImage({ ...split, count: split.count * height * width }, channels);
+  return Float32Array.from(
+    { length: height * width * channels },
+    (_, i) => means[i % channels] as number,
+  );
+}

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { LCError } from "../errors.ts";
+import { readUnpacked } from "./unpack.ts";
 
 /** An IDX array of unsigned bytes (the MNIST file format): row-major, `data.length` = product of `shape`. */
 export interface IdxArray {
@@ -15,21 +14,7 @@ export interface IdxArray {
  * @see http://yann.lecun.com/exdb/mnist (file format)
  */
 export async function readIdx(path: string): Promise<IdxArray> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new LCError("LC_DATA", `cannot read ${path}: ${(cause as Error).message}.`, { cause });
-  }
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-    try {
-      bytes = gunzipSync(bytes);
-    } catch (cause) {
-      const message = `${basename(path)} is a damaged gzip file (${(cause as Error).message}; ${bytes.length} bytes found). Fetch it again.`;
-      throw new LCError("LC_DATA", message, { cause });
-    }
-  }
-  return parseIdx(bytes, basename(path));
+  return parseIdx(await readUnpacked(path), basename(path));
 }
 
 /** Parses the bytes of an IDX file; `name` is for messages. Same errors as `readIdx`. */

@@ -3,8 +3,9 @@ import { type Displayable, displaySymbol } from "../notebook.ts";
 import type { Dataset } from "./dataset.ts";
 
 /**
- * The first `rows` × `columns` training images as one grey picture that shows itself in a notebook (a PNG).
- * @throws RangeError if the images are not grey, or rows or columns are not whole numbers from 1.
+ * The first `rows` × `columns` training images as one picture, grey or RGB, that shows itself in a notebook
+ * (a PNG).
+ * @throws RangeError if the images have other than 1 or 3 channels, or rows or columns are not whole numbers from 1.
  */
 export function preview(
   data: Dataset,
@@ -12,8 +13,10 @@ export function preview(
 ): Displayable {
   const { rows = 3, columns = 20 } = options;
   const [height, width, channels] = data.shape;
-  if (channels !== 1) {
-    throw new RangeError(`preview: images must be grey (1 channel), ${data.name} has ${channels}.`);
+  if (channels !== 1 && channels !== 3) {
+    throw new RangeError(
+      `preview: images must be grey (1 channel) or RGB (3), ${data.name} has ${channels}.`,
+    );
   }
   if (!(Number.isInteger(rows) && Number.isInteger(columns) && rows > 0 && columns > 0)) {
     throw new RangeError(
@@ -22,19 +25,20 @@ export function preview(
   }
   const [down, across] = [rows * height, columns * width];
   // PNG rows start with a filter byte, 0 for none.
-  const raw = Buffer.alloc(down * (across + 1));
+  const line = across * channels + 1;
+  const raw = Buffer.alloc(down * line);
   for (let image = 0; image < Math.min(rows * columns, data.train.count); image++) {
     const [row, column] = [Math.floor(image / columns), image % columns];
     for (let y = 0; y < height; y++) {
-      const from = (image * height + y) * width;
-      const to = (row * height + y) * (across + 1) + 1 + column * width;
-      raw.set(data.train.images.subarray(from, from + width), to);
+      const from = (image * height + y) * width * channels;
+      const to = (row * height + y) * line + 1 + column * width * channels;
+      raw.set(data.train.images.subarray(from, from + width * channels), to);
     }
   }
   const header = Buffer.alloc(13);
   header.writeUInt32BE(across, 0);
   header.writeUInt32BE(down, 4);
-  header.set([8, 0, 0, 0, 0], 8);
+  header.set([8, channels === 1 ? 0 : 2, 0, 0, 0], 8);
   const chunk = (type: string, content: Uint8Array): Buffer => {
     const body = Buffer.concat([Buffer.from(type, "latin1"), content]);
     const frame = Buffer.alloc(8);

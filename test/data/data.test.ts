@@ -137,17 +137,24 @@ describe("digits", () => {
 });
 
 describe("mnistOrDigits", () => {
-  const saved = process.env.LCLAB_DATA;
+  const { LCLAB_DATA: saved, LCLAB_CACHE: cache } = process.env;
+  beforeEach(() => {
+    process.env.LCLAB_CACHE = join(tmpdir(), "lclab-no-cache");
+  });
   afterEach(() => {
-    if (saved === undefined) delete process.env.LCLAB_DATA;
-    else process.env.LCLAB_DATA = saved;
+    for (const [name, value] of Object.entries({ LCLAB_DATA: saved, LCLAB_CACHE: cache })) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
   });
   it("draws digits when there is no data folder, and says so", async () => {
     delete process.env.LCLAB_DATA;
     const data = await mnistOrDigits({ trainCount: 10, testCount: 5 });
     assert.equal(data.name, "procedural digits");
     assert.match(data.source, /drawn by lclab \(seed 0\); no data set was read/);
-    await assert.rejects(mnist(), { message: /no folder given and LCLAB_DATA is not set/ });
+    await assert.rejects(mnist(), {
+      message: /no folder given, LCLAB_DATA is not set, and nothing/,
+    });
   });
   it("reads MNIST when LCLAB_DATA has it", async function () {
     if (!saved) {
