@@ -56,8 +56,8 @@ export async function examine({
       node.path,
       env,
     ),
-    await wasm("engine kernels", join(root, "dist", "engine", "kernels.wasm"), node.path, env),
-    await wasm("algebra kernels", join(root, "dist", "math", "kernels.wasm"), node.path, env),
+    await wasm("WASM engine", root, "engine", node.path, env),
+    await wasm("WASM algebra", root, "math", node.path, env),
     await tfjsNode(folder, node.path, env),
     tfjs(folder),
     await python(env),
@@ -75,7 +75,14 @@ export function report(findings: readonly Finding[]): string {
 }
 
 function runningNode(version: string): Finding {
-  return { name: "Node", ...grade(version), ...fixUnlessNew(version, "Install Node 24.") };
+  return {
+    name: "Node",
+    ...grade(version),
+    ...fixUnlessNew(
+      version,
+      "Install Node 24; kernels installed by npm start or lclab install have their own.",
+    ),
+  };
 }
 
 function grade(version: string): { status: Finding["status"]; detail: string } {
@@ -237,19 +244,22 @@ async function loads(
 /** A child process instantiates the module as the library does: the engine's takes a memory that threads share. */
 async function wasm(
   name: string,
-  file: string,
+  root: string,
+  part: string,
   node: string,
   env: NodeJS.ProcessEnv,
 ): Promise<Finding> {
   const fix = "Write npm run build.";
+  const file = join(root, "dist", part, "kernels.wasm");
   if (!existsSync(file)) return { name, status: "missing", detail: "not built", fix };
-  const memory = "new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true })";
+  const memory = "new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true })";
   const code = `
     const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
     const env = WebAssembly.Module.imports(module).length > 0 ? { memory: ${memory} } : {};
     console.log(Object.keys(new WebAssembly.Instance(module, { env }).exports).length);`;
   const exports = Number(await output([node, "-e", code, file], env));
-  if (exports > 0) return { name, status: "ok", detail: file };
+  const { version } = readJson(join(root, "package.json")) as { version?: string };
+  if (exports > 0) return { name, status: "ok", detail: `lclab ${version} (${file})` };
   return { name, status: "missing", detail: `${file} does not load`, fix };
 }
 

@@ -64,7 +64,7 @@ export async function kernelNode({
   system = false,
   announce = () => {},
   env = process.env,
-  target = `${process.platform}-${process.arch}`,
+  target = platformTarget(),
   running = { path: process.execPath, version: process.versions.node },
   root = packageRoot(),
 }: KernelNodeOptions = {}): Promise<KernelNode> {
@@ -109,6 +109,14 @@ export function cacheFolder(
   if (platform === "win32")
     return join(env.LOCALAPPDATA ?? join(homedir(), "AppData", "Local"), "lclab", "Cache");
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "lclab");
+}
+
+/** This platform and architecture; Linux without glibc, on which the packages' programs do not run, counts as its own. */
+function platformTarget(): string {
+  const { platform, arch, report } = process;
+  if (platform !== "linux") return `${platform}-${arch}`;
+  const { header } = report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime ? `linux-${arch}` : `linux-musl-${arch}`;
 }
 
 /** What the Node at `path` says its version is, without the v; undefined if it does not answer. */

@@ -73,6 +73,7 @@ describe("doctor", () => {
     write("data/labextensions/lclab-plotly/package.json", "{}");
     module("root", "zeromq", "exports.Router = class { close() {} };");
     module("root", "esbuild", "exports.transformSync = () => ({});");
+    write("root/package.json", '{ "version": "0.9.0" }');
     write("root/dist/engine/kernels.wasm", wasmModule(true));
     write("root/dist/math/kernels.wasm", wasmModule(false));
     const tf = "exports.add = (a, b) => ({ dataSync: () => [a + b] });";
@@ -98,8 +99,8 @@ describe("doctor", () => {
       "figure renderer": "missing",
       zeromq: "missing",
       esbuild: "missing",
-      "engine kernels": "missing",
-      "algebra kernels": "missing",
+      "WASM engine": "missing",
+      "WASM algebra": "missing",
       "@tensorflow/tfjs-node": "optional",
       "@tensorflow/tfjs": "optional",
       Python: "optional",
@@ -121,8 +122,8 @@ describe("doctor", () => {
         ["figure renderer", join(folder, "data/labextensions/lclab-plotly")],
         ["zeromq", "1.2.3"],
         ["esbuild", "1.2.3"],
-        ["engine kernels", join(folder, "root/dist/engine/kernels.wasm")],
-        ["algebra kernels", join(folder, "root/dist/math/kernels.wasm")],
+        ["WASM engine", `lclab 0.9.0 (${join(folder, "root/dist/engine/kernels.wasm")})`],
+        ["WASM algebra", `lclab 0.9.0 (${join(folder, "root/dist/math/kernels.wasm")})`],
         ["@tensorflow/tfjs-node", "1.2.3"],
         ["@tensorflow/tfjs", "1.2.3"],
         ["Python", "3.11.7 (python3)"],
@@ -214,7 +215,7 @@ describe("doctor", () => {
     [
       "damaged kernels",
       () => write("root/dist/engine/kernels.wasm", wasmModule(true).subarray(0, 30)),
-      "engine kernels",
+      "WASM engine",
       "missing",
       /does not load/,
     ],

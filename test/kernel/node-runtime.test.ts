@@ -23,6 +23,7 @@ import {
   nodeVersion,
   runtimes,
 } from "../../kernel/node-runtime.ts";
+import { npm } from "../../kernel/runtime-package.ts";
 
 const { name, version } = runtimes["linux-x64"];
 const program = (answer: string): string =>
@@ -144,6 +145,15 @@ describe("kernelNode", () => {
     rmSync(join(folder, "bin", "npm"));
     env.PATH = join(folder, "bin");
     assert.equal((await find()).lost, lost("no Node 24: npm was not found"));
+  });
+
+  it("gives up an npm that hangs, though what it started holds its output open", async () => {
+    fake("sleep 20; exit 0");
+    const start = Date.now();
+    await assert.rejects(npm(["view", "x"], { env, seconds: 0.2 }), {
+      message: "npm took longer than 0.2 s",
+    });
+    assert.ok(Date.now() - start < 10_000);
   });
 
   it("refuses an archive that is not the one of the checksum", async () => {
