@@ -40,28 +40,22 @@ export async function examine({
   env = process.env,
   node = { path: process.execPath, version: process.versions.node },
 }: Patient = {}): Promise<Finding[]> {
-  const jupyter = await findJupyter(root, env);
-  const spec = findSpec(jupyter.data);
-  return [
+  const jupyters = findJupyter(root, env);
+  const spec = jupyters.then(({ data }) => findSpec(data));
+  return Promise.all([
     runningNode(node.version),
-    await kernelsNode(spec),
-    jupyter.finding,
-    kernelspec(spec),
-    figureRenderer(jupyter),
-    await loads("zeromq", "new it.Router().close()", root, node.path, env),
-    await loads(
-      "esbuild",
-      "it.transformSync('let a: number', { loader: 'ts' })",
-      root,
-      node.path,
-      env,
-    ),
-    await wasm("WASM engine", root, "engine", node.path, env),
-    await wasm("WASM algebra", root, "math", node.path, env),
-    await tfjsNode(folder, node.path, env),
+    spec.then(kernelsNode),
+    jupyters.then(({ finding }) => finding),
+    spec.then(kernelspec),
+    jupyters.then(figureRenderer),
+    loads("zeromq", "new it.Router().close()", root, node.path, env),
+    loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, node.path, env),
+    wasm("WASM engine", root, "engine", node.path, env),
+    wasm("WASM algebra", root, "math", node.path, env),
+    tfjsNode(folder, node.path, env),
     tfjs(folder),
-    await python(env),
-  ];
+    python(env),
+  ]);
 }
 
 /** The findings as text, one line each. */

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ended, extract, integrity, npm, PackageError } from "./runtime-package.ts";
 
 /** The Node we recommend: faster training, and interrupts inside AsyncLocalStorage keep the user process. */
@@ -82,7 +82,8 @@ export async function kernelNode({
       `npm has no Node ${recommendedMajor} for ${target}; install it from your system's packages`,
     );
   try {
-    const cached = join(cacheFolder(env), "node", `${runtime.name}-${runtime.version}`);
+    // Absolute, since it goes into kernel.json.
+    const cached = resolve(cacheFolder(env), "node", `${runtime.name}-${runtime.version}`);
     const path = join(cached, "bin", target.startsWith("win32") ? "node.exe" : "node");
     const fetched = (await nodeVersion(path)) !== runtime.version;
     if (fetched) {

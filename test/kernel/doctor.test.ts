@@ -280,7 +280,7 @@ describe("doctor", () => {
       const findings = JSON.parse(stdout) as Finding[];
       assert.equal(stderr, "");
       assert.equal(status, findings.some((one) => one.status === "missing") ? 1 : 0);
-      assert.equal(doctor().stdout, `${report(findings)}\n`);
+      if (prepare === everything) assert.equal(doctor().stdout, `${report(findings)}\n`);
     }
   });
 });
