@@ -40,19 +40,22 @@ export async function examine({
   env = process.env,
   node = { path: process.execPath, version: process.versions.node },
 }: Patient = {}): Promise<Finding[]> {
-  const jupyters = findJupyter(root, env);
-  const spec = jupyters.then(({ data }) => findSpec(data));
+  const jupyter = await findJupyter(root, env);
+  const spec = findSpec(jupyter.data);
+  // What the kernel loads must load under its Node.
+  const own = spec?.argv[0];
+  const path = own !== undefined && (await nodeVersion(own)) !== undefined ? own : node.path;
   return Promise.all([
     runningNode(node.version),
-    spec.then(kernelsNode),
-    jupyters.then(({ finding }) => finding),
-    spec.then(kernelspec),
-    jupyters.then(figureRenderer),
-    loads("zeromq", "new it.Router().close()", root, node.path, env),
-    loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, node.path, env),
-    wasm("WASM engine", root, "engine", node.path, env),
-    wasm("WASM algebra", root, "math", node.path, env),
-    tfjsNode(folder, node.path, env),
+    kernelsNode(spec),
+    jupyter.finding,
+    kernelspec(spec),
+    figureRenderer(jupyter),
+    loads("zeromq", "new it.Router().close()", root, path, env),
+    loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, path, env),
+    wasm("WASM engine", root, "engine", path, env),
+    wasm("WASM algebra", root, "math", path, env),
+    tfjsNode(folder, path, env),
     tfjs(folder),
     python(env),
   ]);

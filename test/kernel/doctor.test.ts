@@ -64,11 +64,18 @@ describe("doctor", () => {
       esac`,
     );
 
+  /** A Node that calls itself 24 and runs code as ours does, where `more` does not prevent it. */
+  const kernelsNode = (more = ""): string =>
+    program(
+      "own/node",
+      `[ "$1" = --version ] && echo v24.21.0 && exit\n${more}\nexec "${process.execPath}" "$@"`,
+    );
+
   /** A machine on which everything is there. */
   function everything(): void {
     program("bin/python3", "echo 3.11.7");
     jupyter();
-    const node = program("own/node", "echo v24.21.0");
+    const node = kernelsNode();
     spec([node, write("root/main.js", ""), "kernel", "{connection_file}"]);
     write("data/labextensions/lclab-plotly/package.json", "{}");
     module("root", "zeromq", "exports.Router = class { close() {} };");
@@ -208,6 +215,13 @@ describe("doctor", () => {
     [
       "a zeromq that does not load",
       () => module("root", "zeromq", "throw new Error('ABI');"),
+      "zeromq",
+      "missing",
+      /^1\.2\.3 does not load/,
+    ],
+    [
+      "a zeromq that does not load under the kernel's Node",
+      () => kernelsNode("exit 1"),
       "zeromq",
       "missing",
       /^1\.2\.3 does not load/,
