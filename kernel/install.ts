@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 /** Where Jupyter looks for kernels: for this user, in the active Python environment, or below a given prefix. */
 export type Where = "user" | "sys-prefix" | { prefix: string };
 
-/** Folder of the labextension below `labextensions/`. */
-const labextension = "lclab-plotly";
+/** Folder of the labextension below `labextensions/`, and its name there. */
+export const labextension = "lclab-plotly";
 
 /**
  * Jupyter's data folder.
@@ -46,9 +46,9 @@ function pythonPrefix(env: NodeJS.ProcessEnv): string {
 }
 
 /** The kernelspec. Its argv is absolute, because Jupyter's PATH need not have `node` or `lclab`. */
-export function kernelspec(main: string): Record<string, unknown> {
+export function kernelspec(main: string, node: string): Record<string, unknown> {
   return {
-    argv: [process.execPath, main, "kernel", "{connection_file}"],
+    argv: [node, main, "kernel", "{connection_file}"],
     display_name: "TypeScript (lclab)",
     language: "typescript",
     interrupt_mode: "message",
@@ -56,11 +56,17 @@ export function kernelspec(main: string): Record<string, unknown> {
   };
 }
 
-/** Writes the kernelspec, and the JupyterLab extension if it was built. Returns a line for each. */
-export function install(data: string, main: string): string[] {
+/**
+ * Writes the kernelspec, and the JupyterLab extension if it was built. `node` is the program that runs the kernel.
+ * Returns a line for each.
+ */
+export function install(data: string, main: string, node: string = process.execPath): string[] {
   const kernel = join(data, "kernels", "lclab");
   mkdirSync(kernel, { recursive: true });
-  writeFileSync(join(kernel, "kernel.json"), `${JSON.stringify(kernelspec(main), null, 2)}\n`);
+  writeFileSync(
+    join(kernel, "kernel.json"),
+    `${JSON.stringify(kernelspec(main, node), null, 2)}\n`,
+  );
   writeFileSync(join(kernel, "logo-svg.svg"), logo);
   const lines = [`Installed the kernel "lclab" in ${kernel}`];
   const extension = join(dirname(dirname(main)), "labextension");

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from "node:module";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
@@ -8,7 +9,11 @@ export class UsageError extends Error {}
 
 const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
 
-  lclab install --user | --sys-prefix | --prefix DIR   make the kernel known to Jupyter
+  lclab install --user | --sys-prefix | --prefix DIR   make the kernel known to Jupyter; where Node is older than 24,
+                                                       the kernel gets a Node 24 of its own, fetched once by npm
+      --system-node                                    without that: the kernel runs on the Node that runs this
+      --node PATH                                      the kernel runs on this Node
+  lclab doctor [--json]                                say what is there, what is missing and how to get it
   lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
   lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
   lclab version
@@ -33,16 +38,29 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
         user: { type: "boolean" },
         "sys-prefix": { type: "boolean" },
         prefix: { type: "string" },
+        node: { type: "string" },
+        "system-node": { type: "boolean" },
       },
     });
-    const { user, "sys-prefix": sysPrefix, prefix } = values;
+    const { user, "sys-prefix": sysPrefix, prefix, "system-node": system = false } = values;
     if ([user, sysPrefix, prefix !== undefined].filter(Boolean).length !== 1)
       throw new UsageError("lclab install: write one of --user, --sys-prefix, --prefix DIR.");
+    if (system && values.node !== undefined)
+      throw new UsageError("lclab install: write --system-node or --node PATH, not both.");
     const { dataFolder, install } = await import("./install.ts");
     const where = user ? "user" : sysPrefix ? "sys-prefix" : { prefix: prefix as string };
-    for (const line of install(dataFolder(where), fileURLToPath(import.meta.url)))
-      console.log(line);
+    const data = dataFolder(where);
+    const node =
+      values.node === undefined ? await ownNode(system) : await givenNode(resolve(values.node));
+    for (const line of install(data, fileURLToPath(import.meta.url), node)) console.log(line);
     return 0;
+  },
+  async doctor(args) {
+    const { values } = parse({ args, options: { json: { type: "boolean" } } });
+    const { examine, report } = await import("./doctor.ts");
+    const findings = await examine();
+    console.log(values.json ? JSON.stringify(findings, null, 2) : report(findings));
+    return findings.some(({ status }) => status === "missing") ? 1 : 0;
   },
   async run(args) {
     const { values, positionals } = parse({
@@ -61,6 +79,26 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return 0;
   },
 };
+
+/** The Node for the kernel; says what it does and what is lost. */
+async function ownNode(system: boolean): Promise<string> {
+  const { kernelNode } = await import("./node-runtime.ts");
+  const start = performance.now();
+  const { path, version, fetched, lost } = await kernelNode({ system, announce: console.log });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (fetched) console.log(`Fetched Node ${version} into ${path} in ${seconds} s`);
+  if (lost) console.log(lost);
+  return path;
+}
+
+async function givenNode(path: string): Promise<string> {
+  const { nodeVersion } = await import("./node-runtime.ts");
+  if ((await nodeVersion(path)) === undefined)
+    throw new UsageError(
+      `lclab install: --node must be a Node that answers --version, got ${JSON.stringify(path)}.`,
+    );
+  return path;
+}
 
 function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
   try {

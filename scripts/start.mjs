@@ -20,7 +20,7 @@ await runMain(async () => {
   checkNode("npm start");
   if (options.port !== undefined) await checkPort("npm start", options.port);
   const begun = performance.now();
-  await prepare(root, "npm start");
+  await prepare(root, "npm start", { systemNode: options.systemNode });
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   process.stdout.write(`Ready after ${seconds} s. Starting JupyterLab …\n`);
 

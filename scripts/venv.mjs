@@ -69,8 +69,8 @@ export async function prepareVenv(root, command, announce = () => {}) {
   return true;
 }
 
-/** Installs the kernel and the renderer into .venv if they or their places changed. */
-export async function installKernel(root, announce = () => {}) {
+/** Installs the kernel, to run on `node`, and the renderer into .venv if they or their places changed. */
+export async function installKernel(root, announce = () => {}, node = process.execPath) {
   const { folder, stamps } = venvPaths(root);
   const main = join(root, "dist", "kernel", "main.js");
   const spec = join(folder, "share", "jupyter", "kernels", "lclab", "kernel.json");
@@ -79,10 +79,10 @@ export async function installKernel(root, announce = () => {}) {
     ...["main.js", "install.js"].map((name) => join(root, "dist", "kernel", name)),
   ];
   // kernel.json holds absolute paths: a moved checkout or another Node needs a new one.
-  const key = contentHash(root, sources, [root, process.execPath]);
+  const key = contentHash(root, sources, [root, node]);
   if (readStamps(stamps).kernel === key && existsSync(spec)) return false;
   announce();
-  await runQuietly(process.execPath, [main, "install", "--prefix", folder], {
+  await runQuietly(process.execPath, [main, "install", "--prefix", folder, "--node", node], {
     cwd: root,
     what: "lclab install",
   });

@@ -120,4 +120,48 @@ describe("scripts", () => {
       "fine\n",
     );
   });
+
+  it("the stage of Node 24 says what it fetches and what is lost, and nothing where there is nothing to do", async () => {
+    const { prepareNode } = await script<{
+      prepareNode(root: string, stage: unknown, systemNode: boolean): Promise<string>;
+    }>("prepare.mjs");
+    const { stages } = await script<{
+      stages(total: number, options: object): unknown;
+    }>("say.mjs");
+    mkdirSync(join(folder, "dist/kernel"), { recursive: true });
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(
+      join(folder, "dist/kernel/node-runtime.js"),
+      `export async function kernelNode({ system, announce }) {
+        if (system) return { path: "/system", fetched: false, lost: "Slower." };
+        if (globalThis.lclabFetched) return { path: "/cache", fetched: false };
+        announce("Fetching");
+        globalThis.lclabFetched = true;
+        return { path: "/cache", fetched: true };
+      }`,
+    );
+    let said = "";
+    const write = (text: string): void => {
+      said += text;
+    };
+    assert.equal(await prepareNode(folder, stages(5, { write }), false), "/cache");
+    assert.match(
+      said,
+      /^\[1\/5\] Node 24 for the kernel …\n\[1\/5\] Node 24 for the kernel: done in [\d.]+ s\n$/,
+    );
+    said = "";
+    assert.equal(await prepareNode(folder, stages(5, { write }), false), "/cache");
+    assert.equal(said, "");
+    const stdout = process.stdout.write;
+    process.stdout.write = (text: unknown) => {
+      write(String(text));
+      return true;
+    };
+    try {
+      assert.equal(await prepareNode(folder, stages(5, { write }), true), "/system");
+    } finally {
+      process.stdout.write = stdout;
+    }
+    assert.equal(said, "Slower.\n");
+  });
 });

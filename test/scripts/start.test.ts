@@ -139,7 +139,7 @@ describe("npm start in a clone where nothing is installed", () => {
     ],
     [
       ["--nobrowser"],
-      'unknown option "--nobrowser". Its options are --port N, --no-browser, --help.',
+      'unknown option "--nobrowser". Its options are --port N, --no-browser, --system-node, --help.',
     ],
   ] as const) {
     it(`refuses ${args.join(" ")}`, async () => {
@@ -152,7 +152,7 @@ describe("npm start in a clone where nothing is installed", () => {
   it("--help says the options and does nothing", async () => {
     const { code, stdout } = await start(clone, ["--help"]);
     assert.equal(code, 0);
-    for (const option of ["--port N", "--no-browser", "--help", "LCLAB_DATA"])
+    for (const option of ["--port N", "--no-browser", "--system-node", "--help", "LCLAB_DATA"])
       assert.ok(stdout.includes(option));
     untouched();
     assert.ok(readdirSync(clone).length > 0);

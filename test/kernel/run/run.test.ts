@@ -131,7 +131,7 @@ describe("lclab run", () => {
     );
     assert.match(
       await bad("{}", ["frob"]),
-      /^2 lclab: has no command "frob"\. Its commands are kernel, install, run, version\./,
+      /^2 lclab: has no command "frob"\. Its commands are kernel, install, doctor, run, version\./,
     );
   });
 });
