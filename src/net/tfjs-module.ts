@@ -3,6 +3,8 @@
  * Arguments are `unknown` where tfjs has classes, so that its own types fit these.
  */
 export interface Tf {
+  /** Only in @tensorflow/tfjs-node. */
+  readonly node?: unknown;
   readonly layers: {
     dense(args: { units: number; useBias: boolean; name: string }): TfLayer;
     conv2d(args: {

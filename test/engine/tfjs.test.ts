@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import util from "node:util";
 import type { Tensor } from "@tensorflow/tfjs-node";
 import { prune } from "../../src/compression/prune.ts";
 import { quantize } from "../../src/compression/quantize.ts";
@@ -356,6 +357,26 @@ describe("tfjs engine", () => {
       () => closed.read(),
       (error) => isLCError(error, "LC_ENGINE"),
     );
+  });
+
+  it("gives tfjs-node the functions of node:util that newer Nodes removed, and nobody else", () => {
+    const old = util as { isArray?: unknown; isNullOrUndefined?: (x: unknown) => boolean };
+    const { isArray, isNullOrUndefined } = old;
+    try {
+      delete old.isNullOrUndefined;
+      delete old.isArray;
+      tfjs(tf);
+      assert.equal(old.isNullOrUndefined, undefined);
+      tfjs({ ...tf, node: {} });
+      assert.deepEqual([null, undefined, 0].map(old.isNullOrUndefined as never), [
+        true,
+        true,
+        false,
+      ]);
+      assert.equal(old.isArray, Array.isArray);
+    } finally {
+      Object.assign(old, { isArray, isNullOrUndefined });
+    }
   });
 
   it("says once that the plain cpu backend is slow, and names the backend", async () => {

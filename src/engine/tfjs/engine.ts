@@ -1,6 +1,7 @@
 import type { Tf, TfLayersModel } from "../../net/tfjs-module.ts";
 import type { Engine } from "../engine.ts";
 import type { TfjsLoss } from "./loss.ts";
+import { repairUtil } from "./node-util.ts";
 import { openSession } from "./session.ts";
 
 /** Modules whose slow backend was mentioned already. */
@@ -27,6 +28,7 @@ export function tfjs(
   tf: Tf,
   options: { readonly model?: TfLayersModel; readonly loss?: TfjsLoss } = {},
 ): Engine {
+  repairUtil(tf);
   return {
     get name() {
       return `tfjs (${tf.getBackend() ?? "no backend yet"})`;

@@ -2,15 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import { buildTfjs, checkParameters, endsInSoftmax } from "../../net/tfjs.ts";
+import { checkParameters } from "../../net/tfjs.ts";
+import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
-import {
-  type Binding,
-  bindings,
-  readVariable,
-  toTensor,
-  writeVariables,
-} from "../../net/tfjs-parameters.ts";
+import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
+import { endsInSoftmax } from "../../net/tfjs-read.ts";
 import type {
   EngineSession,
   EpochOptions,
@@ -22,23 +18,11 @@ import { checkEpoch, checkImportance, checkWeights } from "../wasm/checks.ts";
 import { checkData } from "./checks.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
+import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
 
 /** Examples per minibatch of an evaluation. */
 const EVALUATION_ROWS = 256;
 const PROGRESS_MS = 100;
-
-/** A parameter, its momentum, and what its penalty needs. Tensors have the variable's layout. */
-interface Slot extends Binding {
-  velocity: TfTensor;
-  target: TfTensor | undefined;
-  importance: TfTensor | undefined;
-}
-
-interface Gradients {
-  readonly loss: number;
-  /** None for variables that the loss does not depend on. */
-  readonly grads: Readonly<Record<string, TfTensor>>;
-}
 
 /** Models in a session: a second one would train the same variables. */
 const inUse = new WeakSet<TfLayersModel>();
@@ -118,7 +102,7 @@ class Session implements EngineSession {
       velocity: tf.zerosLike(binding.variable),
       ...{ target: undefined, importance: undefined },
     }));
-    this.#before = options.model && this.#snapshot();
+    this.#before = options.model && snapshot(tf, this.#slots);
   }
 
   /** A layer or loss that throws does so here, and not inside a gradient, which would keep its tensors. */
@@ -207,32 +191,16 @@ class Session implements EngineSession {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
-    const before = frozen.map(({ variable }) => tf.clone(variable));
+    const before = snapshot(tf, frozen);
     const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
     if (Number.isFinite(loss)) {
-      for (const slot of this.#slots) if (slot.trainable) this.#update(slot, grads, options);
+      for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, options);
+      tf.dispose(before);
     } else {
-      frozen.forEach(({ variable }, i) => void variable.assign(before[i]));
+      restore(tf, frozen, before);
     }
-    tf.dispose([...before, ...Object.values(grads)]);
+    tf.dispose(Object.values(grads));
     return loss;
-  }
-
-  #update(slot: Slot, grads: Gradients["grads"], { rate, momentum, mu }: EpochOptions): void {
-    const tf = this.#tf;
-    const { variable: w, velocity, target, importance } = slot;
-    const [next, v] = tf.tidy(() => {
-      let g = grads[w.name] ?? tf.zerosLike(w);
-      if (target) {
-        const away = tf.sub(w, target);
-        g = tf.add(g, tf.mul(importance ? tf.mul(away, importance) : away, mu));
-      }
-      const v = tf.add(tf.mul(velocity, momentum), g);
-      return [tf.sub(w, tf.mul(tf.add(g, tf.mul(v, momentum)), rate)), v];
-    }) as [TfTensor, TfTensor];
-    w.assign(next);
-    slot.velocity = v;
-    tf.dispose([next, velocity]);
   }
 
   evaluate(split: "train" | "test", weights?: Weights, signal?: AbortSignal): Promise<Evaluation> {
@@ -313,7 +281,7 @@ class Session implements EngineSession {
     for (const { velocity, target, importance } of this.#slots) {
       tf.dispose([velocity, target, importance].filter((tensor) => tensor !== undefined));
     }
-    if (this.#before) this.#restore(this.#before);
+    if (this.#before) restore(tf, this.#slots, this.#before);
     else this.#model.dispose();
     inUse.delete(this.#model);
   }
@@ -353,22 +321,14 @@ class Session implements EngineSession {
   async #with<T>(who: string, weights: Weights | undefined, body: () => Promise<T>): Promise<T> {
     if (!weights) return body();
     checkWeights(who, this.#network, weights);
-    const own = this.#snapshot();
+    const tf = this.#tf;
+    const own = snapshot(tf, this.#slots);
     try {
-      writeVariables(this.#tf, this.#slots, weights);
+      writeVariables(tf, this.#slots, weights);
       return await body();
     } finally {
-      this.#restore(own);
+      restore(tf, this.#slots, own);
     }
-  }
-
-  #snapshot(): readonly TfTensor[] {
-    return this.#slots.map(({ variable }) => this.#tf.clone(variable));
-  }
-
-  #restore(values: readonly TfTensor[]): void {
-    this.#slots.forEach(({ variable }, i) => void variable.assign(values[i]));
-    this.#tf.dispose(values);
   }
 
   /** Lets timers, messages and aborts in, between two minibatches. */
