@@ -33,7 +33,7 @@ export interface Tf {
   input(args: { shape: number[]; name: string }): TfSymbolicTensor;
   model(args: unknown): TfLayersModel;
   ready(): Promise<void>;
-  getBackend(): string;
+  getBackend(): string | undefined;
   tensor(values: Float32Array, shape: number[]): TfTensor;
   zerosLike(x: unknown): TfTensor;
   clone(x: unknown): TfTensor;
@@ -97,7 +97,8 @@ export interface TfLayer {
   readonly weights: readonly TfWeight[];
   readonly trainableWeights: readonly TfWeight[];
   readonly inboundNodes: readonly { readonly inputTensors: readonly TfSymbolicTensor[] }[];
-  getClassName(): string;
+  /** Undefined for a class of the user's without a `className`. */
+  getClassName(): string | undefined;
   getConfig(): unknown;
   apply(inputs: unknown, options?: unknown): unknown;
 }

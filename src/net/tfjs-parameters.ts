@@ -32,7 +32,7 @@ const ROLES: Readonly<Record<string, Parameter["role"]>> = {
  * and "mean" if not.
  */
 export function bindingsOf(layer: TfLayer): readonly Binding[] {
-  const known = WITH_MATRIX.includes(layer.getClassName());
+  const known = WITH_MATRIX.includes(layer.getClassName() ?? "custom");
   const taken = new Set<string>();
   return layer.weights.map((weight): Binding => {
     const variable = weight.read() as TfVariable;

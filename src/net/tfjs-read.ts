@@ -38,7 +38,7 @@ export function describe(
     const { name } = layer;
     const from = inputs.map(({ sourceLayer }) => names.get(sourceLayer) ?? "input");
     const said = (what: string) =>
-      problems.push(`layer "${name}" (${layer.getClassName()}) ${what}`);
+      problems.push(`layer "${name}" (${layer.getClassName() ?? "custom"}) ${what}`);
     nodes.set(layer, output.nodeIndex);
     for (const { sourceLayer, nodeIndex } of inputs) {
       if (nodes.has(sourceLayer) && nodes.get(sourceLayer) !== nodeIndex) {
@@ -48,7 +48,7 @@ export function describe(
     const spec = specOf(use, from, said);
     let now = spec ? emit(spec, from[0] ?? "input") : (from[0] ?? "input");
     const activation = activationOf(layer);
-    const own = ["Activation", "ReLU", "Softmax"].includes(layer.getClassName());
+    const own = ["Activation", "ReLU"].some((kind) => kind === layer.getClassName());
     if (activation === "softmax") {
       if (output !== model.outputs[0]) said("has a softmax that is not at the end");
       if (loss !== "softmaxCrossEntropy") said(`ends in a softmax, but the loss is ${loss}`);

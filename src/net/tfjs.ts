@@ -43,10 +43,13 @@ export function fromTfjs(
  * fewer channels layers that stride and pad it. To free its memory, call its `dispose()`.
  * @throws RangeError if `model` has custom layers.
  */
-export function toTfjs(tf: Tf, model: Model): TfLayersModel {
+export function toTfjs<M extends TfLayersModel>(
+  tf: Tf & { model(args: never): M },
+  model: Model,
+): M {
   const built = buildTfjs(tf, model.network, model.network.loss === "softmaxCrossEntropy");
   writeVariables(tf, bindings(built), model.weights);
-  return built;
+  return built as M;
 }
 
 /**

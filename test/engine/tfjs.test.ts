@@ -98,10 +98,22 @@ describe("tfjs engine", () => {
     assert.equal(tf.memory().numTensors, tensors, "tensors left behind");
   });
 
+  /** A model with a layer of the user's own class, and one of a kind we do not know. */
   const custom = () => {
+    class Scale extends tf.layers.Layer {
+      #factor: ReturnType<typeof this.addWeight> | undefined;
+      override build() {
+        this.#factor = this.addWeight("factor", [1], "float32", tf.initializers.ones());
+      }
+      override call(inputs: Tensor | Tensor[]) {
+        const x = Array.isArray(inputs) ? (inputs[0] as Tensor) : inputs;
+        return this.#factor ? tf.mul(x, this.#factor.read()) : x;
+      }
+    }
     const layers = [
       tf.layers.conv2d({ inputShape: [4, 4, 1], filters: 2, kernelSize: 3, name: "c" }),
       tf.layers.prelu({ name: "p" }),
+      new Scale({ name: "scale" }),
       tf.layers.flatten({ name: "f" }),
       tf.layers.dense({ units: 4, activation: "softmax", name: "d" }),
     ];
@@ -188,6 +200,28 @@ describe("tfjs engine", () => {
     });
   });
 
+  it("reports progress at most every 100 ms", async () => {
+    const slow = (labels: unknown, outputs: unknown) => {
+      const start = performance.now();
+      while (performance.now() - start < 30);
+      return tf.losses.softmaxCrossEntropy(labels as Tensor, outputs as Tensor);
+    };
+    await within(tfjs(tf, { loss: slow }), [net, data], { batch: 2 }, async (session) => {
+      session.write(weights);
+      const told: { at: number; batches: number }[] = [];
+      const onProgress = ({ batches, loss }: { batches: number; loss: number }) => {
+        assert.ok(loss > 0);
+        told.push({ at: performance.now(), batches });
+      };
+      await session.train(epoch(strided(count, 1), { onProgress }));
+      assert.ok(told.length > 0);
+      for (const [i, { at, batches }] of told.slice(1).entries()) {
+        const before = told[i] as { at: number; batches: number };
+        assert.ok(at - before.at > 99 && batches > before.batches);
+      }
+    });
+  });
+
   it("a loss that is not finite: no weight and no moving statistic has changed", async () => {
     const before = initialWeights(images, 1);
     const broken = { ...before, "out.b": new Float32Array(4).fill(Number.NaN) };
@@ -225,6 +259,10 @@ describe("tfjs engine", () => {
 
   it("compresses a model with custom layers and a loss of the user's, and gives its weights back", async () => {
     const theirs = custom();
+    assert.throws(
+      () => fromTfjs(theirs),
+      /layer "p" \(PReLU\) is of .* layer "scale" \(custom\) is of a kind it cannot describe/,
+    );
     const ours = fromTfjs(theirs, { customLayers: true });
     let called = 0;
     const loss = (labels: unknown, outputs: unknown) => {
@@ -243,7 +281,9 @@ describe("tfjs engine", () => {
       });
     assert.ok(called > 8);
     assert.deepEqual(fromTfjs(theirs, { customLayers: true }).weights, ours.weights);
-    assert.notDeepEqual(solution.model.weights["p.alpha"], ours.weights["p.alpha"]);
+    for (const key of ["p.alpha", "scale.factor", "c.w", "d.b"]) {
+      assert.notDeepEqual(solution.model.weights[key], ours.weights[key], key);
+    }
     writeTfjs(tf, solution.model, theirs);
     assert.equal(new Set(theirs.getLayer("d").getWeights()[0]?.dataSync()).size, 2);
     await assert.rejects(

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { LayersModel, SymbolicTensor, Tensor } from "@tensorflow/tfjs-node";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import {
@@ -12,6 +14,7 @@ import {
   weightsOf,
 } from "../../src/net/network.ts";
 import { fromTfjs, toTfjs, writeTfjs } from "../../src/net/tfjs.ts";
+import { lenet300 } from "../../src/net/zoo.ts";
 import { formulaData, formulaWeights, kernels } from "../engine/support.ts";
 import { type RealTf, tfjsModule } from "../support/tfjs.ts";
 
@@ -47,8 +50,8 @@ function examples(tf: RealTf, shape: readonly number[], count = 5): Tensor {
   return tf.tensor(x, [count, ...shape]);
 }
 
-function predict(tf: RealTf, of: unknown, x: Tensor): Float32Array {
-  return tf.tidy(() => Float32Array.from(((of as LayersModel).predict(x) as Tensor).dataSync()));
+function predict(tf: RealTf, of: LayersModel, x: Tensor): Float32Array {
+  return tf.tidy(() => Float32Array.from((of.predict(x) as Tensor).dataSync()));
 }
 
 function farthest(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -78,6 +81,10 @@ describe("tfjs models", () => {
     const built = toTfjs(tf, model(everything, weights));
     const again = fromTfjs(built);
     assert.deepEqual(again.weights, weights);
+    const { momentum, epsilon } = built.getLayer("bn1").getConfig();
+    assert.deepEqual([momentum, epsilon], [0.75, 1e-3]);
+    const bn = again.network.layers.find(({ name }) => name === "bn1")?.spec;
+    assert.deepEqual(bn, { kind: "batchNorm", name: "bn1", epsilon: 1e-3, momentum: 0.25 });
     assert.deepEqual(again.network.names, everything.names);
     assert.equal(again.network.loss, "softmaxCrossEntropy");
     const layers = ({ layers }: { layers: readonly { spec: LayerSpec; name: string }[] }) =>
@@ -88,6 +95,22 @@ describe("tfjs models", () => {
     );
     assert.deepEqual(layers(again.network), flat);
     built.dispose();
+  });
+
+  it("LeNet300 has its 266,610 parameters in tfjs too", () => {
+    const built = toTfjs(tf, lenet300({ activation: "relu" }));
+    assert.equal(built.countParams(), 266_610);
+    built.dispose();
+  });
+
+  it("the library imports nothing of tfjs at run time", () => {
+    const files = readdirSync("src", { recursive: true, encoding: "utf8" });
+    const sources = files.filter((file) => file.endsWith(".ts"));
+    assert.ok(sources.length > 50);
+    for (const file of sources) {
+      const code = readFileSync(join("src", file), "utf8").replaceAll(/^ *\/?\*.*$/gm, "");
+      assert.doesNotMatch(code, /["']@tensorflow\//, file);
+    }
   });
 
   it("a third model made from the second predicts the same to 1e-5, batch norm and shortcuts included", () => {
