@@ -26,7 +26,7 @@ const everything = network({
   input: image,
   layers: [
     conv2d("conv1", 4, { kernel: [3, 3], padding: "same" }),
-    { kind: "batchNorm", name: "bn1", epsilon: 1e-3, momentum: 0.25 },
+    { kind: "batchNorm", name: "bn1", epsilon: 0.01, momentum: 0.25 },
     relu(),
     conv2d("conv2", 4, { kernel: [3, 2], padding: "same", bias: false }),
     { kind: "add", name: "sum", with: "relu3" },
@@ -82,9 +82,9 @@ describe("tfjs models", () => {
     const again = fromTfjs(built);
     assert.deepEqual(again.weights, weights);
     const { momentum, epsilon } = built.getLayer("bn1").getConfig();
-    assert.deepEqual([momentum, epsilon], [0.75, 1e-3]);
+    assert.deepEqual([momentum, epsilon], [0.75, 0.01]);
     const bn = again.network.layers.find(({ name }) => name === "bn1")?.spec;
-    assert.deepEqual(bn, { kind: "batchNorm", name: "bn1", epsilon: 1e-3, momentum: 0.25 });
+    assert.deepEqual(bn, { kind: "batchNorm", name: "bn1", epsilon: 0.01, momentum: 0.25 });
     assert.deepEqual(again.network.names, everything.names);
     assert.equal(again.network.loss, "softmaxCrossEntropy");
     const layers = ({ layers }: { layers: readonly { spec: LayerSpec; name: string }[] }) =>

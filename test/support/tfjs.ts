@@ -8,23 +8,27 @@ export function fits(tf: RealTf): Tf {
   return tf;
 }
 
-/** The module on its plain cpu backend; undefined, and a line that says so, where it is not installed. */
+/**
+ * The module on its plain cpu backend; undefined, and a line that says so, where it is not installed. LCLAB_TFJS names
+ * another module to test with, e.g. a native @tensorflow/tfjs-node, which then keeps its own backend.
+ */
 export async function tfjsModule(): Promise<RealTf | undefined> {
+  const { LCLAB_TFJS: other } = process.env;
+  // It prints an advertisement for its native backend.
+  const { warn } = console;
+  console.warn = () => {};
   try {
-    const loaded = (await import("@tensorflow/tfjs-node")) as RealTf & { default?: RealTf };
+    const name: string = other ?? "@tensorflow/tfjs-node";
+    const loaded = (await import(name)) as RealTf & { default?: RealTf };
     const tf = loaded.default ?? loaded;
-    // It prints an advertisement for its native backend.
-    const { warn } = console;
-    console.warn = () => {};
-    try {
-      await tf.setBackend("cpu");
-      await tf.ready();
-    } finally {
-      console.warn = warn;
-    }
+    if (!other) await tf.setBackend("cpu");
+    await tf.ready();
     return tf;
   } catch (error) {
+    if (other) throw error;
     console.log(`      skipped: TensorFlow.js is not installed (${(error as Error).message})`);
     return undefined;
+  } finally {
+    console.warn = warn;
   }
 }
