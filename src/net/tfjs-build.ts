@@ -71,7 +71,7 @@ function apply(
       return on(layers.activation({ activation: spec.kind, name }));
     default:
       throw new RangeError(
-        `toTfjs: layer "${name}" is ${(spec as { kind: string }).kind}, which has no layer in tfjs. To put weights back into the model they came from, write writeTfjs(tf, model, layersModel).`,
+        `toTfjs: layer "${name}" is ${(spec as { kind: string }).kind}, which has no layer in tfjs. To train it, write engine: tfjs(tf, { model: layersModel }); to put weights back into the model they came from, writeTfjs(tf, model, layersModel).`,
       );
   }
 }
