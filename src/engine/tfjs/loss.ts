@@ -1,0 +1,23 @@
+import type { Loss } from "../../net/network.ts";
+import type { Tf, TfTensor } from "../../net/tfjs-module.ts";
+
+/** Mean loss, or the loss of each example, from one-hot labels and outputs, both (examples × outputs). */
+export type TfjsLoss = (labels: TfTensor, outputs: TfTensor) => TfTensor;
+
+/** Below this a probability counts as this: its logarithm must be finite. */
+const LEAST_PROBABILITY = 1e-30;
+
+/**
+ * The loss of a network: cross-entropy of logits, or of probabilities where the model ends in a softmax; or
+ * ‖outputs − one-hot label‖². All are means over the examples.
+ */
+export function lossOf(tf: Tf, loss: Loss, softmax: boolean): TfjsLoss {
+  if (loss === "squaredError") {
+    return (labels, outputs) => tf.mean(tf.sum(tf.square(tf.sub(outputs, labels)), 1));
+  }
+  if (!softmax) return (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits);
+  return (labels, outputs) => {
+    const logs = tf.log(tf.maximum(outputs, LEAST_PROBABILITY));
+    return tf.neg(tf.mean(tf.sum(tf.mul(labels, logs), 1)));
+  };
+}

@@ -1,0 +1,374 @@
+import { setImmediate } from "node:timers/promises";
+import type { Dataset } from "../../data/dataset.ts";
+import { LCError } from "../../errors.ts";
+import type { Network, Weights } from "../../net/network.ts";
+import { checkParameters } from "../../net/tfjs.ts";
+import { buildTfjs } from "../../net/tfjs-build.ts";
+import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
+import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
+import { endsInSoftmax } from "../../net/tfjs-read.ts";
+import type {
+  EngineSession,
+  EpochOptions,
+  EpochResult,
+  Evaluation,
+  OpenOptions,
+} from "../engine.ts";
+import { checkEpoch, checkImportance, checkWeights } from "../wasm/checks.ts";
+import { checkData } from "./checks.ts";
+import { lossOf, type TfjsLoss } from "./loss.ts";
+import { countErrors, gather, type Minibatch } from "./minibatch.ts";
+import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
+
+/** Examples per minibatch of an evaluation. */
+const EVALUATION_ROWS = 256;
+const PROGRESS_MS = 100;
+
+/** Models in a session: a second one would train the same variables. */
+const inUse = new WeakSet<TfLayersModel>();
+
+/** @throws RangeError or LCError before anything is changed. */
+export async function openSession(
+  tf: Tf,
+  network: Network,
+  data: Dataset,
+  options: OpenOptions & { readonly model?: TfLayersModel; readonly loss?: TfjsLoss },
+): Promise<EngineSession> {
+  const { model: own, batch } = options;
+  const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
+  const end = own?.outputs[0]?.shape ?? [null, size(network.layers.at(-1)?.outputShape ?? [])];
+  const outputs = end[1];
+  if (own && (own.outputs.length !== 1 || end.length !== 2 || typeof outputs !== "number")) {
+    throw new RangeError(
+      `tfjs engine: the model must have one output of shape [examples, classes], got ${own.outputs.length} of shape [${end.map((n) => n ?? "?").join(", ")}].`,
+    );
+  }
+  checkData(network.name, data, size(network.input), outputs as number, batch);
+  if (own) checkParameters("tfjs engine", network, own);
+  if (own && inUse.has(own)) {
+    throw new LCError(
+      "LC_ENGINE",
+      `tfjs engine: the model "${own.name}" is in another session. Close that one first.`,
+    );
+  }
+  const model = own ?? buildTfjs(tf, network, false);
+  inUse.add(model);
+  const loss = options.loss ?? lossOf(tf, network.loss, own !== undefined && endsInSoftmax(own));
+  const session = new Session(tf, network, data, model, {
+    ...options,
+    ...{ loss, outputs: outputs as number },
+  });
+  try {
+    session.tryLoss();
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return session;
+}
+
+class Session implements EngineSession {
+  readonly #tf: Tf;
+  readonly #network: Network;
+  readonly #data: Dataset;
+  readonly #model: TfLayersModel;
+  readonly #options: OpenOptions & { readonly loss: TfjsLoss; readonly outputs: number };
+  readonly #slots: readonly Slot[];
+  /** The user's weights, put back at the end; undefined for a model of our own. */
+  readonly #before: readonly TfTensor[] | undefined;
+  #closed = false;
+  /** Commands run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #running = 0;
+
+  constructor(
+    tf: Tf,
+    network: Network,
+    data: Dataset,
+    model: TfLayersModel,
+    options: OpenOptions & {
+      readonly model?: TfLayersModel;
+      readonly loss: TfjsLoss;
+      readonly outputs: number;
+    },
+  ) {
+    this.#tf = tf;
+    this.#network = network;
+    this.#data = data;
+    this.#model = model;
+    this.#options = options;
+    this.#slots = bindings(model).map((binding) => ({
+      ...binding,
+      velocity: tf.zerosLike(binding.variable),
+      ...{ target: undefined, importance: undefined },
+    }));
+    this.#before = options.model && snapshot(tf, this.#slots);
+  }
+
+  /** A layer or loss that throws does so here, and not inside a gradient, which would keep its tensors. */
+  tryLoss(): void {
+    const { x, labels } = this.#gather("train", [0]);
+    const outputs = () => this.#model.apply(x, { training: false }) as TfTensor;
+    try {
+      this.#tf.dispose(this.#tf.tidy(() => this.#loss(labels, outputs())));
+    } finally {
+      this.#tf.dispose([x, labels]);
+    }
+  }
+
+  write(weights: Weights, velocity?: Weights): void {
+    this.#idle("write");
+    checkWeights("write", this.#network, weights);
+    if (velocity) checkWeights("write: velocity", this.#network, velocity);
+    writeVariables(this.#tf, this.#slots, weights);
+    for (const slot of this.#slots) {
+      slot.velocity.dispose();
+      const v = velocity?.[slot.parameter.key];
+      slot.velocity = v ? toTensor(this.#tf, slot, v) : this.#tf.zerosLike(slot.variable);
+    }
+  }
+
+  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> } {
+    this.#idle("read");
+    return {
+      weights: this.#values((slot) => readVariable(slot, slot.variable)),
+      velocity: this.#values((slot) => readVariable(slot, slot.velocity)),
+    };
+  }
+
+  setTargets(targets: Weights, importance?: Weights): void {
+    this.#idle("setTargets");
+    checkWeights("setTargets", this.#network, targets, true);
+    if (importance) {
+      checkWeights("setTargets: importance", this.#network, importance, true);
+      checkImportance(importance);
+      if (!this.#options.importance) {
+        throw new RangeError(
+          "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
+        );
+      }
+    }
+    for (const slot of this.#slots) {
+      const [t, h] = [targets[slot.parameter.key], importance?.[slot.parameter.key]];
+      slot.target?.dispose();
+      slot.importance?.dispose();
+      slot.target = t && toTensor(this.#tf, slot, t);
+      slot.importance = h && toTensor(this.#tf, slot, h);
+    }
+  }
+
+  train(options: EpochOptions): Promise<EpochResult> {
+    return this.#enqueue(() => this.#train(options));
+  }
+
+  async #train(options: EpochOptions): Promise<EpochResult> {
+    const { order, from, signal, onProgress } = options;
+    const { train } = this.#data;
+    const { batch } = this.#options;
+    const batches = Math.ceil(train.count / batch);
+    checkEpoch(options, train.count, batches);
+    const start = performance.now();
+    let [next, lossSum, examples, finite, told] = [from, 0, 0, true, start];
+    while (next < batches && finite && !signal?.aborted) {
+      const chosen = order.subarray(next * batch, (next + 1) * batch);
+      const loss = await this.#step(chosen, options);
+      finite = Number.isFinite(loss);
+      if (!finite) break;
+      next++;
+      lossSum += loss * chosen.length;
+      examples += chosen.length;
+      if (onProgress && performance.now() - told >= PROGRESS_MS) {
+        told = performance.now();
+        onProgress({ batches: next, loss: lossSum / examples });
+      }
+      await this.#breathe();
+    }
+    return { next, lossSum, examples, finite, seconds: (performance.now() - start) / 1000 };
+  }
+
+  /** One minibatch; its loss. If that is not finite, nothing has changed. */
+  async #step(chosen: Uint32Array, options: EpochOptions): Promise<number> {
+    const tf = this.#tf;
+    // Moving statistics change in the forward pass.
+    const frozen = this.#slots.filter(({ trainable }) => !trainable);
+    const before = snapshot(tf, frozen);
+    const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
+    if (Number.isFinite(loss)) {
+      for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, options);
+      tf.dispose(before);
+    } else {
+      restore(tf, frozen, before);
+    }
+    tf.dispose(Object.values(grads));
+    return loss;
+  }
+
+  evaluate(split: "train" | "test", weights?: Weights, signal?: AbortSignal): Promise<Evaluation> {
+    return this.#enqueue(() =>
+      this.#with("evaluate", weights, () => this.#evaluate(split, signal)),
+    );
+  }
+
+  async #evaluate(split: "train" | "test", signal?: AbortSignal): Promise<Evaluation> {
+    if (split !== "train" && split !== "test") {
+      throw new RangeError(
+        `evaluate: split must be "train" or "test", got ${JSON.stringify(split)}.`,
+      );
+    }
+    const { count } = this.#data[split];
+    let [lossSum, errors] = [0, 0];
+    signal?.throwIfAborted();
+    for (let first = 0; first < count; first += EVALUATION_ROWS) {
+      const rows = Math.min(EVALUATION_ROWS, count - first);
+      const chosen = Uint32Array.from({ length: rows }, (_, i) => first + i);
+      const { x, labels, classes } = this.#gather(split, chosen);
+      try {
+        const [loss, outputs] = this.#tf.tidy(() => {
+          const y = this.#model.apply(x, { training: false }) as TfTensor;
+          return [this.#loss(labels, y), y];
+        }) as [TfTensor, TfTensor];
+        lossSum += ((await loss.data())[0] as number) * rows;
+        errors += countErrors(await outputs.data(), classes);
+        this.#tf.dispose([loss, outputs]);
+      } finally {
+        this.#tf.dispose([x, labels]);
+      }
+      await this.#breathe();
+      signal?.throwIfAborted();
+    }
+    return { loss: count === 0 ? 0 : lossSum / count, errors, count };
+  }
+
+  fisher(weights?: Weights, signal?: AbortSignal): Promise<Record<string, Float32Array>> {
+    return this.#enqueue(() => this.#with("fisher", weights, () => this.#fisher(signal)));
+  }
+
+  /** One backward pass for each example: tfjs has no squared gradients of a minibatch. */
+  async #fisher(signal?: AbortSignal): Promise<Record<string, Float32Array>> {
+    const tf = this.#tf;
+    const { count } = this.#data.train;
+    const sums = new Map(this.#slots.map((s) => [s.variable.name, tf.zerosLike(s.variable)]));
+    try {
+      for (let n = 0; n < count; n++) {
+        signal?.throwIfAborted();
+        const { loss, grads } = await this.#gradients(this.#gather("train", [n]), false);
+        for (const [name, g] of Object.entries(grads)) {
+          const sum = sums.get(name) as TfTensor;
+          sums.set(name, tf.tidy(() => tf.add(sum, tf.square(g))) as TfTensor);
+          sum.dispose();
+        }
+        tf.dispose(Object.values(grads));
+        if (!Number.isFinite(loss)) throw nonfinite("the loss");
+        await this.#breathe();
+      }
+      const result = this.#values((slot) => {
+        const sum = sums.get(slot.variable.name) as TfTensor;
+        return readVariable(slot, sum).map((f) => f / count);
+      });
+      const bad = Object.keys(result).find((key) => !result[key]?.every(Number.isFinite));
+      if (bad) throw nonfinite(`a squared gradient of "${bad}"`);
+      return result;
+    } finally {
+      tf.dispose([...sums.values()]);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#last.catch(() => undefined);
+    const tf = this.#tf;
+    for (const { velocity, target, importance } of this.#slots) {
+      tf.dispose([velocity, target, importance].filter((tensor) => tensor !== undefined));
+    }
+    if (this.#before) restore(tf, this.#slots, this.#before);
+    else this.#model.dispose();
+    inUse.delete(this.#model);
+  }
+
+  #gather(split: "train" | "test", chosen: ArrayLike<number>): Minibatch {
+    const { input } = this.#network;
+    return gather(this.#tf, this.#data, this.#data[split], chosen, input, this.#options.outputs);
+  }
+
+  /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */
+  async #gradients({ x, labels }: Minibatch, training: boolean): Promise<Gradients> {
+    const body = () => this.#loss(labels, this.#model.apply(x, { training }) as TfTensor);
+    const variables = this.#slots.filter((slot) => slot.trainable).map((slot) => slot.variable);
+    try {
+      const { value, grads } = this.#tf.variableGrads(body, variables);
+      const loss = (await value.data())[0] as number;
+      value.dispose();
+      return { loss, grads };
+    } finally {
+      this.#tf.dispose([x, labels]);
+    }
+  }
+
+  /** Mean loss, with what the model's layers add to it. */
+  #loss(labels: TfTensor, outputs: TfTensor): TfTensor {
+    const loss = this.#tf.mean(this.#options.loss(labels, outputs));
+    return this.#model.calculateLosses().reduce((sum, more) => this.#tf.add(sum, more), loss);
+  }
+
+  #values(of: (slot: Slot) => Float32Array): Record<string, Float32Array> {
+    const byKey = new Map(this.#slots.map((slot) => [slot.parameter.key, slot]));
+    const keys = this.#network.parameters.map(({ key }) => key);
+    return Object.fromEntries(keys.map((key) => [key, of(byKey.get(key) as Slot)]));
+  }
+
+  /** Runs `body` with `weights` in the model, if given, and puts the training weights back. */
+  async #with<T>(who: string, weights: Weights | undefined, body: () => Promise<T>): Promise<T> {
+    if (!weights) return body();
+    checkWeights(who, this.#network, weights);
+    const tf = this.#tf;
+    const own = snapshot(tf, this.#slots);
+    try {
+      writeVariables(tf, this.#slots, weights);
+      return await body();
+    } finally {
+      restore(tf, this.#slots, own);
+    }
+  }
+
+  /** Lets timers, messages and aborts in, between two minibatches. */
+  async #breathe(): Promise<void> {
+    await setImmediate();
+    this.#open();
+  }
+
+  /** Runs `command` after those before it; a failed one does not stop the next. */
+  async #enqueue<T>(command: () => Promise<T>): Promise<T> {
+    this.#running++;
+    const turn = this.#last
+      .catch(() => undefined)
+      .then(() => {
+        this.#open();
+        return command();
+      });
+    this.#last = turn;
+    try {
+      return await turn;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  #open(): void {
+    if (!this.#closed) return;
+    throw new LCError("LC_ENGINE", "tfjs engine: the session is closed. Open a new one.");
+  }
+
+  #idle(who: string): void {
+    this.#open();
+    if (this.#running === 0) return;
+    throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
+  }
+}
+
+function nonfinite(what: string): LCError {
+  return new LCError(
+    "LC_NONFINITE",
+    `fisher: ${what} is NaN or infinite. Give weights of a network that was trained without diverging.`,
+  );
+}

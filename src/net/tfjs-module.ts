@@ -1,0 +1,112 @@
+/**
+ * What lclab uses of TensorFlow.js, as types of our own: the user's module is passed in, and nothing of it is imported.
+ * Arguments are `unknown` where tfjs has classes, so that its own types fit these.
+ */
+export interface Tf {
+  /** Only in @tensorflow/tfjs-node. */
+  readonly node?: unknown;
+  readonly layers: {
+    dense(args: { units: number; useBias: boolean; name: string }): TfLayer;
+    conv2d(args: {
+      filters: number;
+      kernelSize: [number, number];
+      strides: [number, number];
+      padding: "same" | "valid";
+      useBias: boolean;
+      name: string;
+    }): TfLayer;
+    maxPooling2d(args: TfPooling): TfLayer;
+    averagePooling2d(args: TfPooling): TfLayer;
+    globalAveragePooling2d(args: { name: string }): TfLayer;
+    flatten(args: { name: string }): TfLayer;
+    activation(args: {
+      activation: "relu" | "tanh" | "sigmoid" | "softmax";
+      name: string;
+    }): TfLayer;
+    batchNormalization(args: { epsilon: number; momentum: number; name: string }): TfLayer;
+    dropout(args: { rate: number; name: string }): TfLayer;
+    add(args: { name: string }): TfLayer;
+    permute(args: { dims: number[]; name: string }): TfLayer;
+    zeroPadding2d(args: { padding: [[number, number], [number, number]]; name: string }): TfLayer;
+  };
+  readonly losses: { softmaxCrossEntropy(labels: unknown, logits: unknown): TfTensor };
+  input(args: { shape: number[]; name: string }): TfSymbolicTensor;
+  model(args: unknown): TfLayersModel;
+  ready(): Promise<void>;
+  getBackend(): string | undefined;
+  tensor(values: Float32Array, shape: number[]): TfTensor;
+  zerosLike(x: unknown): TfTensor;
+  clone(x: unknown): TfTensor;
+  add(a: unknown, b: unknown): TfTensor;
+  sub(a: unknown, b: unknown): TfTensor;
+  mul(a: unknown, b: unknown): TfTensor;
+  maximum(a: unknown, b: unknown): TfTensor;
+  log(x: unknown): TfTensor;
+  neg(x: unknown): TfTensor;
+  square(x: unknown): TfTensor;
+  sum(x: unknown, axis: number): TfTensor;
+  mean(x: unknown): TfTensor;
+  /** Disposes of every tensor that `body` made and does not return. */
+  tidy(body: unknown): unknown;
+  dispose(tensors: unknown): void;
+  variableGrads(
+    body: unknown,
+    variables: unknown,
+  ): { readonly value: TfTensor; readonly grads: Readonly<Record<string, TfTensor>> };
+}
+
+export interface TfPooling {
+  readonly poolSize: [number, number];
+  readonly strides: [number, number];
+  readonly padding: "same" | "valid";
+  readonly name: string;
+}
+
+export interface TfTensor {
+  readonly shape: readonly number[];
+  data(): Promise<ArrayLike<number>>;
+  /** The plain cpu backend hands out its own array: copy it. */
+  dataSync(): ArrayLike<number>;
+  dispose(): void;
+}
+
+/** What `read()` of a layer's variable gives, whatever tfjs declares. */
+export interface TfVariable extends TfTensor {
+  readonly name: string;
+  assign(value: unknown): void;
+}
+
+/** A stored array of a layer. */
+export interface TfWeight {
+  /** `${layer}/${what}`, e.g. `fc1/kernel`; `name` has a suffix if another model has it already. */
+  readonly originalName: string;
+  read(): TfTensor;
+}
+
+export interface TfSymbolicTensor {
+  /** Batch axis first; null where unknown. */
+  readonly shape: readonly (number | null)[];
+  readonly sourceLayer: TfLayer;
+  /** Which of the source layer's uses this is. */
+  readonly nodeIndex: number;
+}
+
+export interface TfLayer {
+  readonly name: string;
+  readonly trainable: boolean;
+  readonly weights: readonly TfWeight[];
+  readonly trainableWeights: readonly TfWeight[];
+  readonly inboundNodes: readonly { readonly inputTensors: readonly TfSymbolicTensor[] }[];
+  /** Undefined for a class of the user's without a `className`. */
+  getClassName(): string | undefined;
+  getConfig(): unknown;
+  apply(inputs: unknown, options?: unknown): unknown;
+}
+
+/** A Sequential or functional model. */
+export interface TfLayersModel extends TfLayer {
+  readonly inputs: readonly TfSymbolicTensor[];
+  readonly outputs: readonly TfSymbolicTensor[];
+  calculateLosses(): readonly TfTensor[];
+  dispose(): unknown;
+}

@@ -1,0 +1,34 @@
+import type { Tf } from "../../src/net/tfjs-module.ts";
+
+/** TensorFlow.js as its users have it: the types of the real module, which must fit ours. */
+export type RealTf = typeof import("@tensorflow/tfjs-node");
+
+/** Never called: compiles only if tfjs' own types fit `Tf`. */
+export function fits(tf: RealTf): Tf {
+  return tf;
+}
+
+/**
+ * The module on its plain cpu backend; undefined, and a line that says so, where it is not installed. LCLAB_TFJS names
+ * another module to test with, e.g. a native @tensorflow/tfjs-node, which then keeps its own backend.
+ */
+export async function tfjsModule(): Promise<RealTf | undefined> {
+  const { LCLAB_TFJS: other } = process.env;
+  // It prints an advertisement for its native backend.
+  const { warn } = console;
+  console.warn = () => {};
+  try {
+    const name: string = other ?? "@tensorflow/tfjs-node";
+    const loaded = (await import(name)) as RealTf & { default?: RealTf };
+    const tf = loaded.default ?? loaded;
+    if (!other) await tf.setBackend("cpu");
+    await tf.ready();
+    return tf;
+  } catch (error) {
+    if (other) throw error;
+    console.log(`      skipped: TensorFlow.js is not installed (${(error as Error).message})`);
+    return undefined;
+  } finally {
+    console.warn = warn;
+  }
+}
