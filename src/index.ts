@@ -72,15 +72,20 @@ export { decodeState, encodeState, type LCState } from "./lc/state.ts";
 export { type Trained, train } from "./lc/train.ts";
 export type { Matrix } from "./math/matrix.ts";
 export {
+  averagePool,
+  batchNorm,
   conv2d,
   dense,
+  dropout,
   type Model,
+  maxPool,
   model,
   type Network,
   network,
+  parameterCount,
   relu,
   tanh,
   weightsOf,
 } from "./net/network.ts";
-export { initialWeights, lenet300 } from "./net/zoo.ts";
+export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
 export { type Table, table } from "./table/table.ts";

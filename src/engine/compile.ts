@@ -1,18 +1,12 @@
 import type { Network } from "../net/network.ts";
 import type { Arena } from "./arena.ts";
+import { compileImages } from "./image-program.ts";
 import { panels } from "./packing.ts";
-import {
-  backward,
-  type Context,
-  type Forward,
-  forward,
-  type Product,
-  softmaxOp,
-  width,
-} from "./passes.ts";
+import { backward, type Context, type Forward, forward, softmaxOp, width } from "./passes.ts";
 import type { Op, Program } from "./program.ts";
 import { type Slot, takeSlot } from "./slots.ts";
-import { type Stage, size, stages } from "./stages.ts";
+import { isDenseChain, type Stage, size, stages } from "./stages.ts";
+import { fisherOp, updateOp } from "./updates.ts";
 
 /** A network compiled for one data set and batch size: programs, and where the state lies they work on. */
 export interface Compiled {
@@ -21,14 +15,16 @@ export interface Compiled {
   readonly evaluate: Program;
   /** Evaluates the `other` copies. */
   readonly evaluateOther: Program;
-  /** Adds squared gradients of the examples, at the training weights, to the `other` copies. */
-  readonly fisher: Program;
+  /** Adds squared gradients of the examples, at the training weights, to the `other` copies; of dense nets only. */
+  readonly fisher: Program | undefined;
   /** Examples per minibatch of the evaluations and of `fisher`. */
   readonly evaluationBatch: number;
   /** In the order of `network.parameters`. */
   readonly slots: readonly Slot[];
   /** Mean image, one f32 per input value. */
   readonly mean: number;
+  /** Bytes of scratch a thread needs. */
+  readonly scratch: number;
 }
 
 /**
@@ -37,8 +33,8 @@ export interface Compiled {
  */
 const EVALUATION_ROWS = 512;
 
-/** Input panels per task of a weight gradient: long enough to hide the claim, short enough to share evenly. */
-const RUN_PANELS = 32;
+/** Bytes of a gradient tile, and a line between threads. */
+const SCRATCH = 256;
 
 /**
  * Compiles loss + penalty + Nesterov SGD of `network` into programs over `arena`.
@@ -55,6 +51,7 @@ export function compile(
     readonly importance?: boolean;
   },
 ): Compiled {
+  if (!isDenseChain(network)) return compileImages(network, arena, options);
   const chain = stages(network);
   const inputs = size(network.input);
   const firstDense = chain.findIndex((stage) => stage.kind === "dense");
@@ -92,6 +89,7 @@ export function compile(
     fisher,
     evaluationBatch,
     mean: context.mean,
+    scratch: SCRATCH,
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),
   };
 }
@@ -151,32 +149,4 @@ function gradientProgram(
       },
     ],
   };
-}
-
-function updateOp({ slot }: Context, product: Product): Op {
-  const { stage } = product;
-  const w = slot(stage.w.key);
-  const b = stage.b && slot(stage.b.key);
-  const { tasks, operands } = tiles(product);
-  const args = {
-    ...operands,
-    ...{ w: w.weight, v: w.momentum, t: w.target, wt: w.transposed, mu: w.penalty },
-    ...{ b: b?.weight ?? 0, bv: b?.momentum ?? 0, bt: b?.target ?? 0, bmu: b?.penalty ?? 0 },
-    ...{ h: w.importance, bh: b?.importance ?? 0 },
-  };
-  return { kernel: "denseUpdate", layer: stage.layer, tasks, args };
-}
-
-function fisherOp({ slot }: Context, product: Product): Op {
-  const { stage } = product;
-  const { tasks, operands } = tiles(product);
-  const sums = { f: slot(stage.w.key).other, bf: stage.b ? slot(stage.b.key).other : 0 };
-  return { kernel: "denseFisher", layer: stage.layer, tasks, args: { ...operands, ...sums } };
-}
-
-/** A weight gradient in tasks of one output panel × one run of input panels. */
-function tiles({ stage, x, dy }: Product) {
-  const [xPanels, dyPanels] = [panels(stage.inputs), panels(stage.outputs)];
-  const runs = Math.ceil(xPanels / RUN_PANELS);
-  return { tasks: dyPanels * runs, operands: { x, xPanels, dy, dyPanels, runs } };
 }

@@ -60,6 +60,8 @@ export interface EpochOptions {
   readonly momentum: number;
   /** Penalty weight μ ≥ 0. */
   readonly mu: number;
+  /** Seed of the dropout masks, an int32; one per epoch. Default: made from `order`. */
+  readonly seed?: number;
   /** Stops after the current minibatch. */
   readonly signal?: AbortSignal;
   /** Called at most about every 100 ms with the minibatches done so far in this epoch. */

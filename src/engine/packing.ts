@@ -10,6 +10,11 @@ export function blockedBytes(rows: number, columns: number): number {
   return Math.ceil(rows / BLOCK_ROWS) * BLOCK_ROWS * panels(columns) * PANEL * 4;
 }
 
+/** Bytes of an image [height, width, channels]: a blocked matrix of its own. */
+export function imageBytes([height = 0, width = 0, channels = 0]: readonly number[]): number {
+  return blockedBytes(height * width, channels);
+}
+
 /** Bytes of a paneled weight matrix, and of its transpose. */
 export function paneledBytes(outputs: number, inputs: number): number {
   return panels(outputs) * panels(inputs) * PANEL * PANEL * 4;

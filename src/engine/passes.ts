@@ -138,7 +138,9 @@ export function width(stage: Stage): number {
   return stage.kind === "dense" ? stage.outputs : stage.size;
 }
 
-function code(activation: Activation): number {
+/** Number of an activation, as the kernels know it. */
+export function code(activation: Activation): number {
   if (activation === "tanh") return layout.ACTIVATION_TANH;
+  if (activation === "sigmoid") return layout.ACTIVATION_SIGMOID;
   return activation === "relu" ? layout.ACTIVATION_RELU : layout.ACTIVATION_NONE;
 }

@@ -1,54 +1,8 @@
+import { type Kernel, type KernelArgs, kernels } from "./kernels.ts";
 import * as layout from "./wasm/assembly/layout.ts";
 
-/** Argument names by kernel. Offsets are bytes into the arena; `panels` count 8 columns each. */
-interface KernelArgs {
-  gather: "x" | "inputs" | "mean";
-  dense: "x" | "xPanels" | "w" | "b" | "y" | "yPanels" | "activation";
-  activate: "x" | "y" | "panels" | "activation";
-  softmax: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
-  denseInput: "dy" | "dyPanels" | "wt" | "y" | "dx" | "xPanels" | "activation";
-  activateInput: "dy" | "y" | "dx" | "panels" | "activation";
-  denseUpdate:
-    | ("x" | "xPanels" | "dy" | "dyPanels" | "runs")
-    | ("w" | "v" | "t" | "wt" | "mu" | "b" | "bv" | "bt" | "bmu" | "h" | "bh");
-  square: "x" | "panels";
-  denseFisher: "x" | "xPanels" | "dy" | "dyPanels" | "runs" | "f" | "bf";
-}
-
-type Kernel = keyof KernelArgs;
-
-/** Number of each kernel, and its arguments in the order the kernel reads them. */
-const kernels: {
-  readonly [K in Kernel]: { readonly id: number; readonly args: readonly KernelArgs[K][] };
-} = {
-  gather: { id: layout.KERNEL_GATHER, args: ["x", "inputs", "mean"] },
-  dense: {
-    id: layout.KERNEL_DENSE,
-    args: ["x", "xPanels", "w", "b", "y", "yPanels", "activation"],
-  },
-  activate: { id: layout.KERNEL_ACTIVATE, args: ["x", "y", "panels", "activation"] },
-  softmax: { id: layout.KERNEL_SOFTMAX, args: ["z", "classes", "dy", "losses", "wrong", "mean"] },
-  denseInput: {
-    id: layout.KERNEL_DENSE_INPUT,
-    args: ["dy", "dyPanels", "wt", "y", "dx", "xPanels", "activation"],
-  },
-  activateInput: {
-    id: layout.KERNEL_ACTIVATE_INPUT,
-    args: ["dy", "y", "dx", "panels", "activation"],
-  },
-  denseUpdate: {
-    id: layout.KERNEL_DENSE_UPDATE,
-    args: [
-      ...(["x", "xPanels", "dy", "dyPanels", "runs"] as const),
-      ...(["w", "v", "t", "wt", "mu", "b", "bv", "bt", "bmu", "h", "bh"] as const),
-    ],
-  },
-  square: { id: layout.KERNEL_SQUARE, args: ["x", "panels"] },
-  denseFisher: {
-    id: layout.KERNEL_DENSE_FISHER,
-    args: ["x", "xPanels", "dy", "dyPanels", "runs", "f", "bf"],
-  },
-};
+/** Rows a thread takes through a row phase at a time: few, so that the last ones finish together. */
+const TASK_ROWS = 16;
 
 /** One kernel call: `tasks` independent pieces (0 in a row phase, where the rows are the tasks). */
 export type Op = {
@@ -66,6 +20,8 @@ export type Op = {
  */
 export interface Phase {
   readonly axis: "rows" | "tiles";
+  /** Rows a thread takes through a row phase at a time, a multiple of 4. */
+  readonly taskRows?: number;
   readonly ops: readonly Op[];
   /** What the last thread to arrive does: sum the losses, refuse a bad one, move to the next minibatch. */
   readonly serial: readonly ("loss" | "guard" | "advance")[];
@@ -101,7 +57,9 @@ export function encode(program: Program): Int32Array {
       phase.serial.reduce((bits, name) => bits | serialBits[name], 0),
       phase.losses,
       phase.wrong,
-      phase.ops.reduce((sum, op) => sum + op.tasks, 0),
+      phase.axis === "rows"
+        ? (phase.taskRows ?? TASK_ROWS)
+        : phase.ops.reduce((sum, op) => sum + op.tasks, 0),
       phase.ops.length,
       ...ops,
     );

@@ -1,6 +1,6 @@
 import type { Layer, Network, Parameter } from "../net/network.ts";
 
-export type Activation = "none" | "tanh" | "relu";
+export type Activation = "none" | "tanh" | "relu" | "sigmoid";
 
 /** A dense layer and the activation right after it, if any. */
 export interface DenseStage {
@@ -23,42 +23,34 @@ export interface ActivationStage {
 
 export type Stage = DenseStage | ActivationStage;
 
+/** True for a chain of dense layers, tanh and relu under cross-entropy: one row phase does all of it. */
+export function isDenseChain({ loss, layers }: Network): boolean {
+  return (
+    loss === "softmaxCrossEntropy" &&
+    layers.every(
+      ({ spec, inputs }, i) =>
+        ["dense", "tanh", "relu", "flatten"].includes(spec.kind) &&
+        inputs[0] === (layers[i - 1]?.name ?? "input"),
+    )
+  );
+}
+
 /**
- * A network as the chain of stages the WASM engine runs, activations fused into the layer before them.
- * @throws RangeError naming the first layer, connection or loss this engine cannot train.
+ * A dense chain as the stages the WASM engine runs, activations fused into the layer before them.
+ * @throws RangeError if it has no dense layer.
  */
 export function stages(network: Network): readonly Stage[] {
-  if (network.loss !== "softmaxCrossEntropy") {
-    throw new RangeError(
-      `wasm engine: network "${network.name}" has loss ${network.loss}, which this engine cannot train yet. It trains softmaxCrossEntropy.`,
-    );
-  }
   const result: Stage[] = [];
-  let previous = "input";
   for (const layer of network.layers) {
-    checkChain(layer, previous);
-    previous = layer.name;
     const kind = layer.spec.kind;
-    if (kind === "flatten") continue;
-    if (kind === "dense") {
-      result.push(denseStage(layer));
-      continue;
-    }
-    if (kind !== "tanh" && kind !== "relu") {
-      throw new RangeError(
-        `wasm engine: layer "${layer.name}" is ${kind}, which this engine cannot train yet. It trains dense, tanh, relu, flatten.`,
-      );
-    }
+    if (kind === "dense") result.push(denseStage(layer));
+    if (kind !== "tanh" && kind !== "relu") continue;
     const before = result.at(-1);
     if (before?.kind === "dense" && before.activation === "none") {
       result[result.length - 1] = { ...before, activation: kind };
     } else {
-      result.push({
-        kind: "activation",
-        layer: layer.name,
-        size: size(layer.outputShape),
-        activation: kind,
-      });
+      const { name, outputShape } = layer;
+      result.push({ kind: "activation", layer: name, size: size(outputShape), activation: kind });
     }
   }
   if (!result.some((stage) => stage.kind === "dense")) {
@@ -79,13 +71,6 @@ function denseStage(layer: Layer): DenseStage {
     b: layer.parameters.find((parameter) => parameter.role === "b"),
     activation: "none",
   };
-}
-
-function checkChain({ name, inputs }: Layer, previous: string): void {
-  if (inputs.length === 1 && inputs[0] === previous) return;
-  throw new RangeError(
-    `wasm engine: layer "${name}" reads ${inputs.map((input) => `"${input}"`).join(" and ")}, which this engine cannot train yet: each layer must read the one before, here "${previous}".`,
-  );
 }
 
 /** Number of values of one example. */

@@ -23,7 +23,14 @@ export type LayerSpec<Name extends string = string> =
       readonly name?: string;
       readonly from?: string;
     }
+  | LocalResponseNormSpec
   | AddSpec;
+
+/**
+ * Pixels of zeros around an image: "valid" none; "same" as many as keep ⌈size / stride⌉ pixels, the odd one below and
+ * to the right; or [above and below, left and right].
+ */
+export type Padding = "same" | "valid" | readonly [number, number];
 
 /** y = W x + b. W is `units` × inputs, row-major. */
 export interface DenseSpec<Name extends string = string> {
@@ -46,7 +53,7 @@ export interface Conv2dSpec<Name extends string = string> {
   /** [down, across] in pixels, default [1, 1]. */
   readonly stride?: readonly [number, number];
   /** Default "valid". */
-  readonly padding?: "same" | "valid";
+  readonly padding?: Padding;
   readonly bias?: boolean;
   readonly from?: string;
 }
@@ -56,7 +63,8 @@ export interface PoolSpec {
   readonly size: readonly [number, number];
   /** Default: `size`. */
   readonly stride?: readonly [number, number];
-  readonly padding?: "same" | "valid";
+  /** Default "valid". Padded pixels are never the largest and are not counted in an average. */
+  readonly padding?: Padding;
   readonly name?: string;
   readonly from?: string;
 }
@@ -74,6 +82,21 @@ export interface BatchNormSpec<Name extends string = string> {
   readonly epsilon?: number;
   /** Weight of the newest batch in the running statistics; default 0.1. */
   readonly momentum?: number;
+  readonly from?: string;
+}
+
+/** y = x / (k + alpha / size · Σ x²)^beta, the sum over `size` neighbouring channels (Krizhevsky et al., 2012). */
+export interface LocalResponseNormSpec {
+  readonly kind: "localResponseNorm";
+  /** Channels in the sum, odd; default 5. */
+  readonly size?: number;
+  /** Default 1e-4. */
+  readonly alpha?: number;
+  /** Default 0.75. */
+  readonly beta?: number;
+  /** Default 1. */
+  readonly k?: number;
+  readonly name?: string;
   readonly from?: string;
 }
 
@@ -164,6 +187,7 @@ export function network<const S extends readonly LayerSpec[]>(options: {
       }
     }
     const inputShape = shapes.get(inputs[0] ?? "input") ?? input;
+    if (spec.kind === "add") checkShortcut(layerName, inputShape, shapes.get(spec.with) ?? input);
     const resolved = resolve(spec, layerName, inputShape);
     shapes.set(layerName, resolved.outputShape);
     layers.push(Object.freeze({ name: layerName, spec, inputs, inputShape, ...resolved }));
@@ -248,18 +272,54 @@ function resolve(
 /** Output [height, width] of a sliding window. */
 function slide(
   [height, width]: readonly [number, number],
-  [kh, kw]: readonly [number, number],
-  [down, across]: readonly [number, number],
-  padding: "same" | "valid" = "valid",
+  kernel: readonly [number, number],
+  stride: readonly [number, number],
+  padding: Padding = "valid",
   name: string,
 ): readonly [number, number] {
-  if (padding === "same") return [Math.ceil(height / down), Math.ceil(width / across)];
-  if (kh > height || kw > width) {
+  for (const value of [...kernel, ...stride]) positive(value, `layer "${name}": kernel and stride`);
+  if (padding === "same") return [Math.ceil(height / stride[0]), Math.ceil(width / stride[1])];
+  const [top, left] = padding === "valid" ? [0, 0] : padding;
+  for (const [i, value] of [top, left].entries()) {
+    if (Number.isInteger(value) && value >= 0 && value < (kernel[i] ?? 0)) continue;
     throw new RangeError(
-      `network: layer "${name}" has a ${kh} × ${kw} window, larger than its ${height} × ${width} input.`,
+      `network: layer "${name}": padding must be whole numbers from 0, smaller than the window, got ${value}.`,
     );
   }
-  return [Math.floor((height - kh) / down) + 1, Math.floor((width - kw) / across) + 1];
+  const [h, w] = [height + 2 * top, width + 2 * left];
+  if (kernel[0] > h || kernel[1] > w) {
+    throw new RangeError(
+      `network: layer "${name}" has a ${kernel[0]} × ${kernel[1]} window, larger than its ${h} × ${w} input.`,
+    );
+  }
+  return [Math.floor((h - kernel[0]) / stride[0]) + 1, Math.floor((w - kernel[1]) / stride[1]) + 1];
+}
+
+/** Zeros [above, left] of the first pixel of a sliding window. */
+export function paddingBefore(
+  [height, width]: readonly [number, number],
+  [kh, kw]: readonly [number, number],
+  [down, across]: readonly [number, number],
+  padding: Padding = "valid",
+): readonly [number, number] {
+  if (padding === "valid") return [0, 0];
+  if (padding !== "same") return padding;
+  const before = (size: number, window: number, stride: number) =>
+    Math.max((Math.ceil(size / stride) - 1) * stride + window - size, 0) >> 1;
+  return [before(height, kh, down), before(width, kw, across)];
+}
+
+/** @throws RangeError unless `shortcut` is `shape`, or an image with no more channels and a whole number of times its size. */
+function checkShortcut(name: string, shape: Shape, shortcut: Shape): void {
+  const [h = 0, w = 0, c = 0] = shape;
+  const [hs = 0, ws = 0, cs = 0] = shortcut;
+  if (shape.length === shortcut.length) {
+    if (shape.every((n, i) => n === shortcut[i])) return;
+    if (shape.length === 3 && cs <= c && hs % h === 0 && ws % w === 0 && hs / h === ws / w) return;
+  }
+  throw new RangeError(
+    `network: layer "${name}" cannot add a shortcut of [${shortcut.join(", ")}] to [${shape.join(", ")}]. It must have no more channels, and the same size or a multiple of it.`,
+  );
 }
 
 function positive(value: number, what: string): void {
@@ -288,6 +348,36 @@ export function conv2d<const Name extends string>(
 
 export const tanh = (): ActivationSpec => ({ kind: "tanh" });
 export const relu = (): ActivationSpec => ({ kind: "relu" });
+
+/** Normalizes each channel over minibatch and pixels, then scales and shifts it. */
+export function batchNorm<const Name extends string>(
+  name: Name,
+  options: Omit<BatchNormSpec, "kind" | "name"> = {},
+): BatchNormSpec<Name> {
+  return { kind: "batchNorm", name, ...options };
+}
+
+/** Largest value of each `size` × `size` window. */
+export function maxPool(size: number, options: Partial<PoolSpec> = {}): PoolSpec {
+  return { ...options, kind: "maxPool", size: [size, size] };
+}
+
+/** Mean of each `size` × `size` window. */
+export function averagePool(size: number, options: Partial<PoolSpec> = {}): PoolSpec {
+  return { ...options, kind: "averagePool", size: [size, size] };
+}
+
+/** Sets a fraction `rate` of the values to 0 in training, and scales the others by 1 / (1 − rate). */
+export function dropout(rate: number): LayerSpec {
+  return { kind: "dropout", rate };
+}
+
+/** Values that training changes by gradients: all but the running statistics of batch norm. */
+export function parameterCount({ parameters }: Network): number {
+  return parameters
+    .filter(({ role }) => role !== "mean" && role !== "variance")
+    .reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+}
 
 /** The compressible weight matrix of layer `name`, as a view on `model`'s array. */
 export function weightsOf(model: Model, name: string): Matrix<Float32Array> {

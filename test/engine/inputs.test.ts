@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { isLCError } from "../../src/errors.ts";
-import { conv2d, dense, network, relu } from "../../src/net/network.ts";
+import { dense, type LayerSpec, network, relu } from "../../src/net/network.ts";
 import { epoch, formulaData, formulaWeights, kernels, strided, withSession } from "./support.ts";
 
 const net = network({
@@ -15,27 +15,32 @@ const engine = wasmEngine({ threads: 1 });
 describe("wasm engine: what it refuses", () => {
   before(kernels);
 
-  it("layers, connections and losses it cannot train, by name", async () => {
-    const image = [8, 8, 1];
-    const conv = network({
-      name: "conv",
-      input: image,
-      layers: [conv2d("conv1", 4, { kernel: [3, 3] }), dense("out", 4)],
-    });
-    await assert.rejects(
-      engine.open(conv, data, { batch: 4 }),
+  it("layers and connections it cannot train, by name", async () => {
+    const rejects = (layers: readonly LayerSpec[], message: RegExp | RangeError) => {
+      const refused = network({ name: "refused", input: [12], layers });
+      return assert.rejects(engine.open(refused, data, { batch: 4 }), message);
+    };
+    await rejects(
+      [dense("fc1", 9), { kind: "batchNorm", name: "bn" }, dense("out", 4)],
       new RangeError(
-        'wasm engine: layer "conv1" is conv2d, which this engine cannot train yet. It trains dense, tanh, relu, flatten.',
+        'wasm engine: layer "bn" (batchNorm) reads rows of values; this engine trains it on images [height, width, channels] only.',
       ),
     );
-    const skip = network({
-      name: "skip",
-      input: [12],
-      layers: [dense("fc1", 9), dense("out", 4, { from: "input" })],
+    const skip = [dense("fc1", 9), relu(), dense("fc2", 9, { from: "fc1" }), dense("out", 4)];
+    await rejects(skip, /layer "fc1" is read 2 times/);
+    await rejects(
+      [dense("fc1", 9), { kind: "dropout", rate: 1 }, dense("out", 4)],
+      /dropout "dropout2": rate must be from 0 to below 1, got 1/,
+    );
+    const image = network({
+      name: "refused",
+      input: [3, 4, 1],
+      layers: [{ kind: "localResponseNorm", beta: 0.7 }, dense("out", 4)],
     });
-    await assert.rejects(engine.open(skip, data, { batch: 4 }), /layer "out" reads "input"/);
-    const squared = { ...net, loss: "squaredError" } as const;
-    await assert.rejects(engine.open(squared, data, { batch: 4 }), /loss squaredError/);
+    await assert.rejects(
+      engine.open(image, data, { batch: 4 }),
+      /"localResponseNorm1": size must be odd and beta a multiple of 1\/4, got 5 and 0.7/,
+    );
   });
 
   it("data that do not fit the network", async () => {

@@ -1,6 +1,6 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
-import { type Plan, SCRATCH, type SplitName } from "./plan.ts";
+import type { Plan, SplitName } from "./plan.ts";
 import { type WasmMemory, webAssembly } from "./webassembly.ts";
 
 /** The most memory a WASM module can address: 2³² bytes. */
@@ -58,5 +58,5 @@ function reserve(bytes: number, what: string): WasmMemory {
 
 /** Offset of one thread's scratch. */
 export function scratchOf(plan: Plan, thread: number): number {
-  return plan.scratch + thread * SCRATCH;
+  return plan.scratch + thread * plan.compiled.scratch;
 }

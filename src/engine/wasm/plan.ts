@@ -14,7 +14,7 @@ export interface Plan {
   readonly compiled: Compiled;
   readonly programs: ReadonlyMap<Program, { readonly offset: number; readonly words: Int32Array }>;
   readonly control: number;
-  /** First thread's scratch; one `SCRATCH` per thread. */
+  /** First thread's scratch; `compiled.scratch` bytes per thread. */
   readonly scratch: number;
   /** uint32 order of the training examples. */
   readonly order: number;
@@ -25,9 +25,6 @@ export interface Plan {
   /** Size of the memory, without its last page's rest. */
   readonly bytes: number;
 }
-
-/** Bytes of one thread's scratch: a gradient tile, and a line between threads. */
-export const SCRATCH = 256;
 
 /**
  * Lays out the memory of a session. Nothing moves later, so offsets are constants of the programs.
@@ -43,7 +40,8 @@ export function plan(
   const most = Math.max(data.train.count, data.test.count, 1);
   const compiled = compile(network, arena, { batch, evaluation: most, importance });
   const { train, evaluate, evaluateOther, fisher } = compiled;
-  const programs = [train, evaluate, evaluateOther, fisher].map((program) => {
+  const all = [train, evaluate, evaluateOther, ...(fisher ? [fisher] : [])];
+  const programs = all.map((program) => {
     const words = encode(program);
     return [
       program,
@@ -60,7 +58,7 @@ export function plan(
     compiled,
     programs: new Map(programs),
     control: arena.take("control", COUNTERS + counters),
-    scratch: arena.take("scratch", threads * SCRATCH),
+    scratch: arena.take("scratch", threads * compiled.scratch),
     order: arena.take("order", data.train.count * 4),
     splits: { train: takeSplit("train"), test: takeSplit("test") },
     regions: arena.regions,

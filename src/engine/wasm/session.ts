@@ -17,9 +17,6 @@ import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
 import { Pool, type Progress } from "./pool.ts";
 
-/** Rows a thread takes through a row phase at a time: few, so that the last ones finish together. */
-const TASK_ROWS = 16;
-
 /** One pass over a split. */
 interface Pass {
   readonly program: Program;
@@ -49,7 +46,6 @@ export async function openSession(
   const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
   memory.words[(control + layout.SPINS) / 4] = spins;
-  memory.words[(control + layout.TASK_ROWS) / 4] = TASK_ROWS;
   const pool = await Pool.start(threads, (thread) => {
     const scratch = scratchOf(planned, thread);
     return { module, memory: memory.wasm, control, scratch, thread, threads };
@@ -143,6 +139,7 @@ class Session implements EngineSession {
     new Uint32Array(memory.wasm.buffer, orderOffset, order.length).set(order);
     memory.floats[(control + layout.RATE) / 4] = options.rate;
     memory.floats[(control + layout.MOMENTUM) / 4] = options.momentum;
+    memory.words[(control + layout.SEED) / 4] = options.seed ?? fingerprint(order);
     for (const { key, penalty } of this.#slots) {
       memory.floats[penalty / 4] = this.#targets.has(key) ? mu : 0;
     }
@@ -201,6 +198,12 @@ class Session implements EngineSession {
     weights: Weights | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, Float32Array>> {
+    const { fisher } = this.#plan.compiled;
+    if (!fisher) {
+      throw new RangeError(
+        `fisher: network "${this.#network.name}" has layers other than dense, tanh, relu and flatten, for which this engine has no Fisher information yet. Use a network of those, or importance weights of your own.`,
+      );
+    }
     if (weights) checkWeights("fisher", this.#network, weights);
     signal?.throwIfAborted();
     const { floats } = memory;
@@ -214,7 +217,7 @@ class Session implements EngineSession {
       if (weights) this.#storeWeights(floats, weights);
       clear();
       const { stop } = await this.#pass(memory, {
-        ...{ program: compiled.fisher, split: "train", batch: compiled.evaluationBatch },
+        ...{ program: fisher, split: "train", batch: compiled.evaluationBatch },
         ...{ first: 0, order: 0, signal },
       });
       if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();
@@ -319,4 +322,11 @@ class Session implements EngineSession {
     if (this.#running === 0) return memory;
     throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
   }
+}
+
+/** A seed that changes with the order of the examples (FNV-1a, by words). */
+function fingerprint(order: Uint32Array): number {
+  let hash = 0x811c9dc5;
+  for (const example of order) hash = Math.imul(hash ^ example, 0x01000193);
+  return hash;
 }

@@ -1,8 +1,8 @@
-import { tanh } from "./elementary";
-import { ACTIVATION_RELU, ACTIVATION_TANH, PANEL_BYTES, ROW_BYTES } from "./layout";
+import { sigmoid, tanh } from "./elementary";
+import { ACTIVATION_RELU, ACTIVATION_SIGMOID, ACTIVATION_TANH, PANEL_BYTES, ROW_BYTES } from "./layout";
 import { rowAt } from "./tile";
 
-/** f(x) for one vector. Zero stays zero, so padding stays zero. */
+/** f(x) for one vector. Zero stays zero, so padding stays zero; but for sigmoid, after which it is cleared. */
 // @ts-ignore: decorator
 @inline
 export function activate(x: v128, kind: i32): v128 {
@@ -11,6 +11,7 @@ export function activate(x: v128, kind: i32): v128 {
     // Not max(x, 0): that would turn −0 or 0 into either, and a NaN must survive to be noticed.
     return v128.andnot(x, f32x4.lt(x, f32x4.splat(0)));
   }
+  if (kind == ACTIVATION_SIGMOID) return sigmoid(x);
   return x;
 }
 
@@ -22,6 +23,9 @@ export function derivative(gradient: v128, y: v128, kind: i32): v128 {
     return f32x4.mul(gradient, f32x4.sub(f32x4.splat(1), f32x4.mul(y, y)));
   }
   if (kind == ACTIVATION_RELU) return v128.and(gradient, f32x4.gt(y, f32x4.splat(0)));
+  if (kind == ACTIVATION_SIGMOID) {
+    return f32x4.mul(gradient, f32x4.mul(y, f32x4.sub(f32x4.splat(1), y)));
+  }
   return gradient;
 }
 

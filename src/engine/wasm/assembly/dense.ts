@@ -112,7 +112,7 @@ export function denseUpdateTask(op: usize, task: usize, control: usize, scratch:
 }
 
 /** g += μ h (w − t) on `bytes` of parameters; h = 1 where `h` is 0, none. */
-function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize, mu: f32): void {
+export function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize, mu: f32): void {
   const penalty = f32x4.splat(mu);
   for (let i: usize = 0; i < bytes; i += 16) {
     const away = f32x4.sub(v128.load(w + i), v128.load(t + i));
@@ -124,7 +124,7 @@ function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize, mu: f3
 /** One Nesterov step on 8 parameters: v = m v + g; w −= rate (g + m v). */
 // @ts-ignore: decorator
 @inline
-function nesterov(g: usize, w: usize, v: usize, momentum: v128, rate: v128): void {
+export function nesterov(g: usize, w: usize, v: usize, momentum: v128, rate: v128): void {
   const g0 = v128.load(g);
   const g1 = v128.load(g, 16);
   const v0 = flush(f32x4.add(f32x4.mul(momentum, v128.load(v)), g0));
@@ -138,7 +138,7 @@ function nesterov(g: usize, w: usize, v: usize, momentum: v128, rate: v128): voi
 }
 
 /** Stores a 4 × 8 tile as 8 columns of 4, `ROW_BYTES` apart. */
-function transposeTile(tile: usize, to: usize): void {
+export function transposeTile(tile: usize, to: usize): void {
   for (let half: usize = 0; half < 2; half++, tile += 16, to += 128) {
     const a = v128.load(tile);
     const b = v128.load(tile, 32);

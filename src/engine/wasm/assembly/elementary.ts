@@ -67,6 +67,15 @@ export function tanh(x: v128): v128 {
   return v128.or(f32x4.div(e, f32x4.add(e, f32x4.splat(2))), sign);
 }
 
+/** 1 / (1 + e^−x), by e = exp(−|x|): 1 / (1 + e), or e / (1 + e) for x < 0. */
+// @ts-ignore: decorator
+@inline
+export function sigmoid(x: v128): v128 {
+  const one = f32x4.splat(1);
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  return f32x4.div(v128.bitselect(e, one, f32x4.lt(x, f32x4.splat(0))), f32x4.add(one, e));
+}
+
 /**
  * log x for normal x > 0 in float64: x = m 2ᵏ with m in [√½, √2), log m = 2 artanh s, s = (m − 1) / (m + 1),
  * |s| < 0.172, by its series to s¹⁹. Absolute error below 4e-16 (1 + |log x|).

@@ -39,8 +39,8 @@ export const FIRST = 204;
 export const ROWS = 208;
 export const COUNT = 212;
 export const BATCH = 216;
-/** Rows a thread claims at a time in a row phase; a multiple of 4. */
-export const TASK_ROWS = 220;
+/** Seed of the epoch's dropout masks. */
+export const SEED = 220;
 /** Loads of the generation word before a waiting thread sleeps. */
 export const SPINS = 224;
 /** Arena offsets of images and labels (uint8), and of the order (uint32; 0 = in order). */
@@ -77,7 +77,39 @@ export const KERNEL_ACTIVATE_INPUT = 6;
 export const KERNEL_DENSE_UPDATE = 7;
 export const KERNEL_SQUARE = 8;
 export const KERNEL_DENSE_FISHER = 9;
+export const KERNEL_GATHER_IMAGE = 10;
+export const KERNEL_CONV = 11;
+export const KERNEL_CONV_INPUT = 12;
+export const KERNEL_CONV_GRADIENT = 13;
+export const KERNEL_CONV_UPDATE = 14;
+export const KERNEL_ACTIVATE_IMAGE = 15;
+export const KERNEL_ACTIVATE_IMAGE_INPUT = 16;
+export const KERNEL_COPY_IMAGE = 17;
+export const KERNEL_ADD = 18;
+export const KERNEL_ADD_SHORTCUT = 19;
+export const KERNEL_FLATTEN = 20;
+export const KERNEL_FLATTEN_INPUT = 21;
+export const KERNEL_CLEAR_PADDING = 22;
+export const KERNEL_POOL = 23;
+export const KERNEL_POOL_INPUT = 24;
+export const KERNEL_GLOBAL_AVERAGE = 25;
+export const KERNEL_GLOBAL_AVERAGE_INPUT = 26;
+export const KERNEL_CHANNEL_SUMS = 27;
+export const KERNEL_BATCH_STATISTICS = 28;
+export const KERNEL_FIXED_STATISTICS = 29;
+export const KERNEL_NORMALIZE = 30;
+export const KERNEL_NORM_GRADIENT = 31;
+export const KERNEL_NORM_INPUT = 32;
+export const KERNEL_DROPOUT = 33;
+export const KERNEL_RESPONSE_NORM = 34;
+export const KERNEL_RESPONSE_NORM_INPUT = 35;
+export const KERNEL_SQUARED = 36;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;
 export const ACTIVATION_RELU = 2;
+export const ACTIVATION_SIGMOID = 3;
+
+/** What a pool keeps of a window. */
+export const POOL_MAX = 1;
+export const POOL_MEAN = 2;

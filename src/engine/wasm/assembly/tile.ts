@@ -98,6 +98,49 @@ export function multiplyRows(
   v128.store(out, c31, 112);
 }
 
+/** out += the same; written out again so that the dense loop stays as it is. */
+// @ts-ignore: decorator
+@inline
+export function accumulateRows(
+  x: usize, xBlock: usize, y: usize, yBlock: usize, rows: usize, out: usize,
+): void {
+  let c00 = v128.load(out), c01 = v128.load(out, 16), c10 = v128.load(out, 32), c11 = v128.load(out, 48);
+  let c20 = v128.load(out, 64), c21 = v128.load(out, 80), c30 = v128.load(out, 96), c31 = v128.load(out, 112);
+  for (let done: usize = 0; done < rows; done += BLOCK_ROWS) {
+    let a = x;
+    let b = y;
+    const end = b + min<usize>(rows - done, BLOCK_ROWS) * ROW_BYTES;
+    do {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      let s = v128.load32_splat(a);
+      c00 = f32x4.add(c00, f32x4.mul(s, b0));
+      c01 = f32x4.add(c01, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 4);
+      c10 = f32x4.add(c10, f32x4.mul(s, b0));
+      c11 = f32x4.add(c11, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 8);
+      c20 = f32x4.add(c20, f32x4.mul(s, b0));
+      c21 = f32x4.add(c21, f32x4.mul(s, b1));
+      s = v128.load32_splat(a, 12);
+      c30 = f32x4.add(c30, f32x4.mul(s, b0));
+      c31 = f32x4.add(c31, f32x4.mul(s, b1));
+      a += ROW_BYTES;
+      b += ROW_BYTES;
+    } while (b < end);
+    x += xBlock;
+    y += yBlock;
+  }
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  v128.store(out, c10, 32);
+  v128.store(out, c11, 48);
+  v128.store(out, c20, 64);
+  v128.store(out, c21, 80);
+  v128.store(out, c30, 96);
+  v128.store(out, c31, 112);
+}
+
 /** out[8] = Σᵣ y[r][8], likewise. */
 export function sumRows(y: usize, yBlock: usize, rows: usize, out: usize): void {
   let g0 = f32x4.splat(0);

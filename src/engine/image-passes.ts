@@ -1,0 +1,255 @@
+import { paddingBefore } from "../net/network.ts";
+import type { Arena } from "./arena.ts";
+import { isImage, type Node } from "./graph.ts";
+import type { KernelArgs, WindowArg } from "./kernels.ts";
+import { blockedBytes, imageBytes, panels } from "./packing.ts";
+import { code } from "./passes.ts";
+import type { Op } from "./program.ts";
+import type { Slot } from "./slots.ts";
+import { size } from "./stages.ts";
+import * as layout from "./wasm/assembly/layout.ts";
+
+/** What the passes of one network with images share. */
+export interface ImageContext {
+  readonly arena: Arena;
+  readonly nodes: readonly Node[];
+  readonly loss: "softmaxCrossEntropy" | "squaredError";
+  readonly mean: number;
+  readonly zeros: number;
+  readonly slot: (key: string) => Slot;
+}
+
+/** What a forward pass fills. */
+export interface ImageBuffers {
+  readonly batch: number;
+  readonly losses: number;
+  readonly wrong: number;
+  /** Output of a node. */
+  readonly value: (node: Node) => number;
+  /** Coefficients and sums of a batch norm (assembly/batch-norm.ts). */
+  readonly norm: (node: Node) => { readonly coefficients: number; readonly sums: number };
+}
+
+/** One step of a pass: ops on rows, in order; or tiles behind a barrier, before which all rows are done. */
+export type Step =
+  | { readonly axis: "rows"; readonly image: boolean; readonly op: Op }
+  | { readonly axis: "tiles"; readonly op: Op };
+
+/** @param training False: dropout is skipped, and a node of it is its input. */
+export function takeImageBuffers(
+  { arena, nodes }: ImageContext,
+  batch: number,
+  training: boolean,
+): ImageBuffers {
+  const values = new Map<Node, number>();
+  const norms = new Map<Node, { coefficients: number; sums: number }>();
+  for (const node of nodes) {
+    const skipped = node.spec.kind === "dropout" && !training;
+    const from = values.get(node.inputs[0] as Node);
+    values.set(
+      node,
+      skipped && from ? from : arena.take(`${node.layer} activation`, bytesOf(node, batch)),
+    );
+    if (node.spec.kind !== "batchNorm") continue;
+    const channels = panels(node.shape[2] as number);
+    norms.set(node, {
+      coefficients: arena.take(`${node.layer} coefficients`, channels * 256),
+      sums: training ? arena.take(`${node.layer} sums`, batch * channels * 128) : 0,
+    });
+  }
+  return {
+    batch,
+    losses: arena.take("losses", batch * 8),
+    wrong: arena.take("wrong", batch * 4),
+    value: (node) => values.get(node) as number,
+    norm: (node) => norms.get(node) as { coefficients: number; sums: number },
+  };
+}
+
+/** Bytes of a node's output, or of its gradient. */
+export function bytesOf({ shape }: Node, batch: number): number {
+  return shape.length === 3 ? batch * imageBytes(shape) : blockedBytes(batch, size(shape));
+}
+
+/** Pixels and panels of an image. */
+export function extent({ shape }: Node): { readonly pixels: number; readonly panels: number } {
+  const [height = 0, width = 0, channels = 0] = shape;
+  return { pixels: height * width, panels: panels(channels) };
+}
+
+/** The window with which `node` slides over (or strides through) the image it reads. */
+export function windowOf(
+  node: Node,
+  from: Node = node.inputs[0] as Node,
+): Readonly<Record<WindowArg, number>> {
+  const [height = 0, width = 0, channels = 0] = from.shape;
+  const [outHeight, outWidth] = isImage(node) ? (node.shape as [number, number]) : [1, 1];
+  const { spec } = node;
+  let [kernel, stride, before] = [[1, 1] as const, [1, 1] as readonly [number, number], [0, 0]] as [
+    readonly [number, number],
+    readonly [number, number],
+    readonly number[],
+  ];
+  if (spec.kind === "conv2d") [kernel, stride] = [spec.kernel, spec.stride ?? [1, 1]];
+  else if (spec.kind === "maxPool" || spec.kind === "averagePool") {
+    [kernel, stride] = [spec.size, spec.stride ?? spec.size];
+  } else if (spec.kind === "flatten") kernel = [height, width];
+  else if (spec.kind === "add") stride = [height / outHeight, width / outWidth];
+  if ("padding" in spec) before = paddingBefore([height, width], kernel, stride, spec.padding);
+  return {
+    ...{ height, width, channels, outHeight, outWidth },
+    ...{ kernelHeight: kernel[0], kernelWidth: kernel[1], down: stride[0], across: stride[1] },
+    ...{ top: before[0] ?? 0, left: before[1] ?? 0 },
+  };
+}
+
+/** Ops from the images to the outputs. */
+export function imageForward(
+  context: ImageContext,
+  buffers: ImageBuffers,
+  { from, training }: { readonly from: "weight" | "other"; readonly training: boolean },
+): readonly Step[] {
+  const { nodes, mean, zeros, slot } = context;
+  const { value, norm } = buffers;
+  const steps: Step[] = [];
+  const at = (node: Node, role: string) => {
+    const key = node.parameters.find((parameter) => parameter.role === role)?.key;
+    return key ? slot(key)[from] : 0;
+  };
+  for (const node of nodes) {
+    const { layer, spec } = node;
+    const row = (op: Op, image: boolean = isImage(node)) => steps.push({ axis: "rows", image, op });
+    const source = node.inputs[0] as Node;
+    const [x, y] = [source && value(source), value(node)];
+    const activation = code(node.activation);
+    const tasks = 0;
+    switch (spec.kind) {
+      case "input": {
+        const { pixels } = extent(node);
+        if (isImage(node)) {
+          const channels = node.shape[2] as number;
+          row({ kernel: "gatherImage", layer, tasks, args: { x: y, pixels, channels, mean } });
+        } else {
+          row({ kernel: "gather", layer, tasks, args: { x: y, inputs: size(node.shape), mean } });
+        }
+        break;
+      }
+      case "dense": {
+        const [xPanels, yPanels] = [panels(size(source.shape)), panels(size(node.shape))];
+        const args = { x, xPanels, w: at(node, "w"), b: at(node, "b") || zeros, y, yPanels };
+        row({ kernel: "dense", layer, tasks, args: { ...args, activation } });
+        break;
+      }
+      case "conv2d": {
+        const args = { x, w: at(node, "w"), b: at(node, "b") || zeros, y, activation };
+        const filters = spec.filters;
+        row({ kernel: "conv", layer, tasks, args: { ...windowOf(node), ...args, filters } });
+        break;
+      }
+      case "maxPool":
+      case "averagePool": {
+        const args = { ...windowOf(node), x, y, pool: poolCode(spec.kind) };
+        row({ kernel: "pool", layer, tasks, args });
+        break;
+      }
+      case "globalAveragePool":
+        row({ kernel: "globalAverage", layer, tasks, args: { x, y, ...extent(source) } }, true);
+        break;
+      case "flatten":
+        row({ kernel: "flatten", layer, tasks, args: { ...windowOf(node), x, y } }, true);
+        break;
+      case "add": {
+        const shortcut = node.inputs[1] as Node;
+        const args = { s: value(shortcut), x, y, panels: extent(node).panels, activation };
+        row({ kernel: "add", layer, tasks, args: { ...windowOf(node, shortcut), ...args } });
+        break;
+      }
+      case "batchNorm": {
+        const { coefficients, sums } = norm(node);
+        const size = extent(node);
+        const affine = { coefficients, gamma: at(node, "gamma"), beta: at(node, "beta") };
+        const epsilon = bits(spec.epsilon ?? 1e-5);
+        const tasks = size.panels;
+        if (training) {
+          row({ kernel: "channelSums", layer, tasks: 0, args: { a: x, b: x, ...size, sums } });
+          const args = { ...affine, epsilon, sums, ...size };
+          steps.push({ axis: "tiles", op: { kernel: "batchStatistics", layer, tasks, args } });
+        } else {
+          const args = {
+            ...affine,
+            epsilon,
+            mean: at(node, "mean"),
+            variance: at(node, "variance"),
+          };
+          // First of all: it needs no rows, and all of them share one phase.
+          steps.unshift({ axis: "tiles", op: { kernel: "fixedStatistics", layer, tasks, args } });
+        }
+        const args = { z: x, y, ...size, coefficients, activation };
+        row({ kernel: "normalize", layer, tasks: 0, args });
+        break;
+      }
+      case "dropout":
+        if (training) {
+          row({ kernel: "dropout", layer, tasks, args: dropoutArgs(context, node, x, y, 0) });
+        }
+        break;
+      case "localResponseNorm":
+        row({ kernel: "responseNorm", layer, tasks, args: { x, y, ...responseArgs(node) } });
+        break;
+      default: {
+        const kind = code(spec.kind);
+        if (isImage(node)) {
+          const args = { x, y, bytes: imageBytes(node.shape), activation: kind };
+          row({ kernel: "activateImage", layer, tasks, args });
+        } else {
+          const args = { x, y, panels: panels(size(node.shape)), activation: kind };
+          row({ kernel: "activate", layer, tasks, args });
+        }
+      }
+    }
+    const unclean =
+      node.activation === "sigmoid" ||
+      spec.kind === "sigmoid" ||
+      (spec.kind === "globalAveragePool" && size(node.shape) % 8 > 0);
+    if (unclean && !isImage(node)) {
+      row({ kernel: "clearPadding", layer, tasks, args: { x: y, columns: size(node.shape) } });
+    }
+  }
+  return steps;
+}
+
+export function poolCode(kind: "maxPool" | "averagePool"): number {
+  return kind === "maxPool" ? layout.POOL_MAX : layout.POOL_MEAN;
+}
+
+export function dropoutArgs(
+  { nodes }: ImageContext,
+  node: Node,
+  x: number,
+  y: number,
+  add: number,
+): Readonly<Record<KernelArgs["dropout"], number>> {
+  const rate = node.spec.kind === "dropout" ? node.spec.rate : 0;
+  const size = isImage(node)
+    ? extent(node)
+    : { pixels: 0, panels: panels(node.shape[0] as number) };
+  const least = Math.round(rate * 2 ** 24);
+  return { x, y, ...size, least, scale: bits(1 / (1 - rate)), layer: nodes.indexOf(node), add };
+}
+
+export function responseArgs(
+  node: Node,
+): Readonly<Record<Exclude<KernelArgs["responseNorm"], "x" | "y">, number>> {
+  const spec = node.spec as Extract<Node["spec"], { kind: "localResponseNorm" }>;
+  const { size: width = 5, alpha = 1e-4, beta = 0.75, k = 1 } = spec;
+  const { pixels } = extent(node);
+  return {
+    ...{ pixels, channels: node.shape[2] as number, reach: (width - 1) / 2, quarters: beta * 4 },
+    ...{ k: bits(k), alpha: bits(alpha / width) },
+  };
+}
+
+/** A float32 as the word of a program. */
+export function bits(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+}
