@@ -52,12 +52,18 @@ export { type RankSelected, rankSelection } from "./compression/rank-selection.t
 export type { Kept, Pruned } from "./compression/sparse.ts";
 export { ternarize } from "./compression/ternarize.ts";
 export { uniform } from "./compression/uniform.ts";
+export { type CifarCopy, cifar10 } from "./data/cifar.ts";
 export type { Dataset, Split } from "./data/dataset.ts";
+export type { Decode, Picture } from "./data/decode.ts";
 export { digits } from "./data/digits.ts";
+export { type DownloadOptions, type DownloadProgress, download } from "./data/download.ts";
 export { readIdx } from "./data/idx.ts";
-export { mnist, mnistOrDigits } from "./data/mnist.ts";
+export { imageDataset } from "./data/image-dataset.ts";
+export { type ImageBatch, type ImageFolder, imageFolder } from "./data/image-folder.ts";
+export { fashionMnist, type MnistOptions, mnist, mnistOrDigits } from "./data/mnist.ts";
 export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
+export { tfjs } from "./engine/tfjs/engine.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
@@ -87,5 +93,6 @@ export {
   tanh,
   weightsOf,
 } from "./net/network.ts";
+export { fromTfjs, toTfjs, writeTfjs } from "./net/tfjs.ts";
 export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
 export { type Table, table } from "./table/table.ts";

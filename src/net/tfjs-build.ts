@@ -1,4 +1,4 @@
-import type { Layer, Network } from "./network.ts";
+import type { Layer, Network, Padding } from "./network.ts";
 import type { Tf, TfLayer, TfLayersModel, TfSymbolicTensor } from "./tfjs-module.ts";
 import { optionA, pair } from "./tfjs-shortcut.ts";
 
@@ -38,13 +38,15 @@ function apply(
       return on(layers.dense({ units: spec.units, useBias: spec.bias !== false, name }), flat);
     }
     case "conv2d": {
-      const { filters, kernel, stride = [1, 1], padding = "valid", bias = true } = spec;
+      const { filters, kernel, stride = [1, 1], bias = true } = spec;
+      const padding = paddingOf(name, spec.padding);
       const window = { kernelSize: pair(kernel), strides: pair(stride), padding };
       return on(layers.conv2d({ filters, ...window, useBias: bias, name }));
     }
     case "maxPool":
     case "averagePool": {
-      const { size, stride = size, padding = "valid" } = spec;
+      const { size, stride = size } = spec;
+      const padding = paddingOf(name, spec.padding);
       const args = { poolSize: pair(size), strides: pair(stride), padding, name };
       return on(
         spec.kind === "maxPool" ? layers.maxPooling2d(args) : layers.averagePooling2d(args),
@@ -74,4 +76,12 @@ function apply(
         `toTfjs: layer "${name}" is ${(spec as { kind: string }).kind}, which has no layer in tfjs. To train it, write engine: tfjs(tf, { model: layersModel }); to put weights back into the model they came from, writeTfjs(tf, model, layersModel).`,
       );
   }
+}
+
+/** tfjs pads by name only. @throws RangeError for a number of pixels. */
+function paddingOf(name: string, padding: Padding = "valid"): "same" | "valid" {
+  if (padding === "same" || padding === "valid") return padding;
+  throw new RangeError(
+    `toTfjs: layer "${name}" pads by [${padding.join(", ")}] pixels; tfjs knows "same" and "valid" only. To train it, use the WASM engine.`,
+  );
 }
