@@ -64,6 +64,7 @@ export { fashionMnist, type MnistOptions, mnist, mnistOrDigits } from "./data/mn
 export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
 export { tfjs } from "./engine/tfjs/engine.ts";
+export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
@@ -94,5 +95,6 @@ export {
   weightsOf,
 } from "./net/network.ts";
 export { fromTfjs, toTfjs, writeTfjs } from "./net/tfjs.ts";
+export type { Tf, TfLayersModel, TfTensor } from "./net/tfjs-module.ts";
 export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
 export { type Table, table } from "./table/table.ts";
