@@ -5,8 +5,8 @@ import { machine, median, textTable } from "./machine.ts";
 
 const help = `npm run bench -- engine [--python PY] [--node PATH]... [--rounds N] [--seconds S] [--json]
 
-Milliseconds per LeNet300 step (forward, backward, penalty, Nesterov; batch 128), 1 and 2 threads, and seconds per
-epoch of 60,000 images in minibatches of 256.
+Milliseconds per step (forward, backward, penalty, Nesterov; batch 128) of LeNet300, LeNet5 and ResNet-20, 1 and 2
+threads, and seconds per LeNet300 epoch of 60,000 images in minibatches of 256.
   --python PY   a Python with torch: measured in turns with ours, ratio per round
   --node PATH   a node binary for our side; repeat to compare several (default: this one)
   --rounds N    turns per contestant, default 5
@@ -22,8 +22,12 @@ interface Timing {
 const execute = promisify(execFile);
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-/** Multiply-adds × 2 of one step: forward and weight gradients of all layers, input gradients of all but the first. */
-const FLOPS = 2 * 128 * (3 * (784 * 300 + 300 * 100 + 100 * 10) - 784 * 300);
+/** Networks, and the multiply-adds of one example: of a forward pass, and of the layers that read the input. */
+const nets = [
+  { net: "lenet300", peer: "mlp", variants: ["plain", "fused"], sums: 266_200, first: 235_200 },
+  { net: "lenet5", peer: "lenet5", variants: ["plain", "cl"], sums: 2_293_000, first: 288_000 },
+  { net: "resnet20", peer: "resnet20", variants: ["cl"], sums: 40_552_064, first: 442_368 },
+] as const;
 
 /** glibc settings without which PyTorch pays for page faults on small virtual machines. */
 const malloc = {
@@ -52,25 +56,32 @@ export async function run(args: string[]): Promise<void> {
   const rounds = Number(values.rounds);
   const versions = await Promise.all(nodes.map((node) => versionOf(node)));
   const rows = [];
-  for (const threads of [1, 2]) {
+  for (const { net, threads } of nets.flatMap((each) =>
+    [1, 2].map((t) => ({ net: each, threads: t })),
+  )) {
     const torch: Timing[] = [];
     const ours: Timing[][] = nodes.map(() => []);
     for (let round = 0; round < rounds; round++) {
-      if (python) torch.push(await torchStep(python, threads, seconds));
+      if (python) torch.push(await torchStep(python, net, threads, seconds));
       for (const [i, node] of nodes.entries()) {
-        ours[i]?.push(await ourStep(node, [threads, 128, 20, Number(seconds)]));
+        ours[i]?.push(
+          await ourStep(node, [threads, 128, net.net === "resnet20" ? 2 : 20, seconds, net.net]),
+        );
       }
     }
     for (const [i, times] of ours.entries()) {
       const ms = median(times.map((t) => t.median_ms));
       const ratio = (key: keyof Timing) =>
         python ? median(times.map((t, r) => t[key] / (torch[r]?.[key] ?? Number.NaN))) : Number.NaN;
+      // Forward and weight gradients of all layers, input gradients of all but the first.
+      const flops = 2 * 128 * (3 * net.sums - net.first);
       rows.push({
+        net: net.net,
         node: versions[i] ?? "",
         threads,
         "ms/step": ms.toFixed(2),
         p10: median(times.map((t) => t.p10_ms)).toFixed(2),
-        "GF/s": (FLOPS / ms / 1e6).toFixed(1),
+        "GF/s": (flops / ms / 1e6).toFixed(1),
         "torch ms": median(torch.map((t) => t.median_ms)).toFixed(2),
         "torch p10": median(torch.map((t) => t.p10_ms)).toFixed(2),
         ratio: ratio("median_ms").toFixed(2),
@@ -81,7 +92,7 @@ export async function run(args: string[]): Promise<void> {
   const epochs = [];
   for (const [i, node] of nodes.entries()) {
     const minibatches = 234;
-    const { median_ms: ms } = await ourStep(node, [2, 256, minibatches, Number(seconds)]);
+    const { median_ms: ms } = await ourStep(node, [2, 256, minibatches, seconds, "lenet300"]);
     // 60,000 images are 234.375 minibatches of 256.
     const epoch = ((ms * 60_000) / 256 / 1e3).toFixed(2);
     epochs.push({ node: versions[i] ?? "", threads: 2, batch: 256, "s/epoch": epoch });
@@ -90,11 +101,16 @@ export async function run(args: string[]): Promise<void> {
   else console.log([machine(), textTable(rows), textTable(epochs)].join("\n\n"));
 }
 
-/** The faster of PyTorch's two optimisers. */
-async function torchStep(python: string, threads: number, seconds: string): Promise<Timing> {
+/** The fastest of PyTorch's optimisers and layouts. */
+async function torchStep(
+  python: string,
+  { peer, variants }: (typeof nets)[number],
+  threads: number,
+  seconds: string,
+): Promise<Timing> {
   const times: Timing[] = [];
-  for (const variant of ["plain", "fused"]) {
-    const args = [path("peers/pytorch_step.py"), "mlp", `${threads}`, "128", seconds, variant];
+  for (const variant of variants) {
+    const args = [path("peers/pytorch_step.py"), peer, `${threads}`, "128", seconds, variant];
     times.push(await timing(python, args));
   }
   return {
@@ -103,7 +119,7 @@ async function torchStep(python: string, threads: number, seconds: string): Prom
   };
 }
 
-function ourStep(node: string, args: readonly number[]): Promise<Timing> {
+function ourStep(node: string, args: readonly (number | string)[]): Promise<Timing> {
   const script = path("peers/engine_step.ts");
   return timing(node, ["--import", import.meta.resolve("tsx"), script, ...args.map(String)]);
 }

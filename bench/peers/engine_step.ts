@@ -1,7 +1,7 @@
 /**
- * Times our training step of LeNet300, in a process of its own, as peers/pytorch_step.py does:
+ * Times our training step of a network, in a process of its own, as peers/pytorch_step.py does:
  *
- *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS
+ *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS [lenet300 | lenet5 | resnet20]
  *
  * Prints one JSON line: median and 10th percentile in ms per step, over epochs of MINIBATCHES steps; the gather of
  * the minibatches from the uint8 images is included.
@@ -9,30 +9,38 @@
 import type { Split } from "../../src/data/dataset.ts";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { random } from "../../src/math/random.ts";
-import { lenet300 } from "../../src/net/zoo.ts";
+import type { Model } from "../../src/net/network.ts";
+import { lenet5, lenet300, resnet } from "../../src/net/zoo.ts";
 
-const [threads, batch, minibatches, seconds] = process.argv.slice(2).map(Number) as [
+const [threads, batch, minibatches, seconds] = process.argv.slice(2, 6).map(Number) as [
   number,
   number,
   number,
   number,
 ];
+const nets: Readonly<Record<string, () => Model>> = {
+  lenet300: () => lenet300({ seed: 1 }),
+  lenet5: () => lenet5({ seed: 1 }),
+  resnet20: () => resnet({ depth: 20, seed: 1 }),
+};
+const { network, weights } = (nets[process.argv[6] ?? "lenet300"] as () => Model)();
+const [height, width, channels] = network.input as [number, number, number];
+const inputs = height * width * channels;
 const count = batch * minibatches;
 const rng = random(1);
-const images = Uint8Array.from({ length: count * 784 }, () => rng.uniform() * 256);
+const images = Uint8Array.from({ length: count * inputs }, () => rng.uniform() * 256);
 const labels = Uint8Array.from({ length: count }, () => rng.uniform() * 10);
 const train: Split = { images, labels, count };
-const { network, weights } = lenet300({ seed: 1 });
 const session = await wasmEngine({ threads }).open(
   network,
   {
     name: "noise",
     source: "seeded noise",
-    shape: [28, 28, 1],
+    shape: [height, width, channels],
     classes: 10,
     train,
-    test: { images: images.slice(0, 784), labels: labels.slice(0, 1), count: 1 },
-    mean: new Float32Array(784).fill(0.5),
+    test: { images: images.slice(0, inputs), labels: labels.slice(0, 1), count: 1 },
+    mean: new Float32Array(inputs).fill(0.5),
   },
   { batch },
 );

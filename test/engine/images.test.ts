@@ -89,7 +89,7 @@ const problems: readonly Problem[] = [
     title: "a shortcut of 3 channels, read from the input and from a layer without parameters",
     input: [4, 4, 3],
     layers: [
-      ...[{ kind: "tanh", name: "t" } as const, conv2d("a", 11, same)],
+      ...[{ kind: "sigmoid", name: "t" } as const, conv2d("a", 11, same)],
       ...[{ kind: "add", with: "t" } as const, conv2d("b", 4, { kernel: [1, 1] }), average],
     ],
   },

@@ -78,6 +78,9 @@ export function addRows(op: usize, begin: usize, end: usize, control: usize): vo
   const width: usize = load<u32>(op, 4), across: usize = load<u32>(op, 16);
   const stride: usize = load<u32>(op, 28);
   const fewer = (<usize>load<u32>(op, 8) + 7) / 8;
+  // Columns past the shortcut's channels may hold anything after a sigmoid, and can be channels of x.
+  const rest = i32x4.splat(load<i32>(op, 8) - <i32>(fewer - 1) * 8);
+  const low = i32x4.gt_s(rest, i32x4(0, 1, 2, 3)), high = i32x4.gt_s(rest, i32x4(4, 5, 6, 7));
   const pixels = across * load<u32>(op, 12);
   const last = lastExample(end, control);
   for (let n = begin; n < last; n++) {
@@ -88,9 +91,12 @@ export function addRows(op: usize, begin: usize, end: usize, control: usize): vo
       let from = rowAt(shortcut, fewer, pixel / across * stride * width + pixel % across * stride);
       for (let p: usize = 0; p < panels; p++, i += PANEL_BYTES, from += PANEL_BYTES) {
         let a = v128.load(x + i), b = v128.load(x + i, 16);
-        if (p < fewer) {
+        if (p + 1 < fewer) {
           a = f32x4.add(a, v128.load(from));
           b = f32x4.add(b, v128.load(from, 16));
+        } else if (p < fewer) {
+          a = f32x4.add(a, v128.and(v128.load(from), low));
+          b = f32x4.add(b, v128.and(v128.load(from, 16), high));
         }
         v128.store(y + i, activate(a, kind));
         v128.store(y + i, activate(b, kind), 16);

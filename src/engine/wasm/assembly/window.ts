@@ -43,7 +43,7 @@ export function pack(op: usize, image: usize, pixel: usize, from: usize, to: usi
   }
 }
 
-/** Columns from…to−1 of the patch of one output pixel, as one row at `out`; zero outside image and window. */
+/** Columns from…to−1 (`from` a whole panel) of the patch of one output pixel, as one row at `out`; zero outside image and window. */
 export function packRow(op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize): void {
   const height = load<i32>(op), width = load<i32>(op, 4);
   const channels: usize = load<u32>(op, 8);
@@ -55,7 +55,20 @@ export function packRow(op: usize, image: usize, pixel: usize, from: usize, to: 
   const left = <i32>(pixel % across) * load<i32>(op, 32) - load<i32>(op, 40);
   let tap = from / channels;
   let dy = <i32>tap / kw, dx = <i32>tap % kw;
-  for (let k = from; k < end; tap++) {
+  let k = from;
+  if (channels == 1) {
+    for (let b = out; k < end; k++) {
+      const y = top + dy, x = left + dx;
+      const inside = <u32>y < <u32>height && <u32>x < <u32>width;
+      store<f32>(b, inside ? load<f32>(rowAt(image, 1, y * width + x)) : 0);
+      b += (k & 7) == 7 ? PANEL_BYTES - 28 : 4;
+      if (++dx == kw) {
+        dx = 0;
+        dy++;
+      }
+    }
+  }
+  for (; k < end; tap++) {
     const next = min((tap + 1) * channels, end);
     const y = top + dy, x = left + dx;
     if (<u32>y < <u32>height && <u32>x < <u32>width) {
@@ -108,9 +121,19 @@ function copyRun(from: usize, c: usize, to: usize, k: usize, count: usize, chann
       v128.store(b, v128.load(a, 16), 16);
     }
   } else if (channels % 4 == 0) {
-    for (; count > 0; count -= 4, c += 4, k += 4) v128.store(column(to, k), v128.load(column(from, c)));
+    let a = column(from, c), b = column(to, k);
+    for (; count > 0; count -= 4, c += 4, k += 4) {
+      v128.store(b, v128.load(a));
+      a += c & 4 ? PANEL_BYTES - 16 : 16;
+      b += k & 4 ? PANEL_BYTES - 16 : 16;
+    }
   } else {
-    for (; count > 0; count--, c++, k++) store<f32>(column(to, k), load<f32>(column(from, c)));
+    let a = column(from, c), b = column(to, k);
+    for (; count > 0; count--, c++, k++) {
+      store<f32>(b, load<f32>(a));
+      a += (c & 7) == 7 ? PANEL_BYTES - 28 : 4;
+      b += (k & 7) == 7 ? PANEL_BYTES - 28 : 4;
+    }
   }
 }
 
