@@ -100,7 +100,7 @@ export interface LocalResponseNormSpec {
   readonly from?: string;
 }
 
-/** Sum of two layers; a shortcut of fewer channels is strided and zero-padded (ResNet's option A). */
+/** Sum of two layers; a shortcut of fewer channels is strided, and zero channels follow its own (ResNet's option A). */
 export interface AddSpec {
   readonly kind: "add";
   readonly with: string;

@@ -5,7 +5,7 @@ type Config = Readonly<Record<string, unknown>>;
 export const pair = ([a, b]: readonly [number, number]): [number, number] => [a, b];
 
 /**
- * A shortcut of fewer channels, strided and padded to `shape`. tfjs has no gradient for strided slices, but for a 1 × 1
+ * A shortcut of fewer channels, strided and padded behind to `shape`, as our engine does. tfjs has no gradient for strided slices, but for a 1 × 1
  * maximum; and it pads rows and columns only, so the channels take the place of the columns meanwhile.
  */
 export function optionA(
@@ -24,8 +24,7 @@ export function optionA(
     x = pool.apply(x) as TfSymbolicTensor;
   }
   if (fromChannels === channels) return x;
-  const before = Math.floor((channels - fromChannels) / 2);
-  const padding = [pair([0, 0]), pair([before, channels - fromChannels - before])];
+  const padding = [pair([0, 0]), pair([0, channels - fromChannels])];
   const layers = [
     tf.layers.permute({ dims: [1, 3, 2], name: `${name}_channels` }),
     tf.layers.zeroPadding2d({
@@ -48,8 +47,7 @@ export function optionASource(end: TfSymbolicTensor): TfSymbolicTensor | undefin
     if (kind === "Permute" && String(config.dims) !== "1,3,2") return undefined;
     if (kind === "ZeroPadding2D") {
       const missing = (x.shape[2] as number) - (before.shape[2] as number);
-      const half = Math.floor(missing / 2);
-      if (String(config.padding) !== `0,0,${half},${missing - half}`) return undefined;
+      if (String(config.padding) !== `0,0,0,${missing}`) return undefined;
     }
     x = before;
   }

@@ -9,11 +9,11 @@ const LEAST_PROBABILITY = 1e-30;
 
 /**
  * The loss of a network: cross-entropy of logits, or of probabilities where the model ends in a softmax; or
- * ‖outputs − one-hot label‖². All are means over the examples.
+ * ½ ‖outputs − one-hot label‖², as in the WASM engine. All are means over the examples.
  */
 export function lossOf(tf: Tf, loss: Loss, softmax: boolean): TfjsLoss {
   if (loss === "squaredError") {
-    return (labels, outputs) => tf.mean(tf.sum(tf.square(tf.sub(outputs, labels)), 1));
+    return (labels, outputs) => tf.mul(tf.mean(tf.sum(tf.square(tf.sub(outputs, labels)), 1)), 0.5);
   }
   if (!softmax) return (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits);
   return (labels, outputs) => {
