@@ -258,12 +258,12 @@ describe("the cache", () => {
 
   it("is $LCLAB_CACHE, else where the platform keeps caches", () => {
     const at = (env: Record<string, string>, platform: string): string =>
-      cacheFolder(env, platform, "/home/ada");
+      cacheFolder(env, platform, "/h");
     assert.equal(at({ LCLAB_CACHE: "here" }, "darwin"), "here");
-    assert.equal(at({}, "linux"), join("/home/ada", ".cache", "lclab"));
+    assert.equal(at({}, "linux"), join("/h", ".cache", "lclab"));
     assert.equal(at({ XDG_CACHE_HOME: "/x" }, "linux"), join("/x", "lclab"));
-    assert.equal(at({ XDG_CACHE_HOME: "x" }, "linux"), join("/home/ada", ".cache", "lclab"));
-    assert.equal(at({}, "darwin"), join("/home/ada", "Library", "Caches", "lclab"));
+    assert.equal(at({ XDG_CACHE_HOME: "x" }, "linux"), join("/h", ".cache", "lclab"));
+    assert.equal(at({}, "darwin"), join("/h", "Library", "Caches", "lclab"));
     assert.equal(at({ LOCALAPPDATA: "/local" }, "win32"), join("/local", "lclab", "cache"));
   });
 
