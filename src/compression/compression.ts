@@ -177,19 +177,18 @@ function checkTarget<Theta>(
   }
 }
 
-/** Sums of x − x, which is NaN for what is not finite: several times faster than a test of each number. */
+/** The sum shows a NaN or an infinity, several times faster than a test of each number; only an overflow needs the latter. */
 function allFinite(data: Float32Array | Float64Array): boolean {
-  let even = 0;
-  let odd = 0;
-  const last = data.length - 1;
-  for (let i = 0; i < last; i += 2) {
-    const a = data[i] as number;
-    const b = data[i + 1] as number;
-    even += a - a;
-    odd += b - b;
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  const whole = data.length - (data.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    s0 += data[i] as number;
+    s1 += data[i + 1] as number;
+    s2 += data[i + 2] as number;
+    s3 += data[i + 3] as number;
   }
-  const a = data[last] as number;
-  return even + odd + (a - a) === 0;
+  for (let i = whole; i < data.length; i++) s0 += data[i] as number;
+  return Number.isFinite(s0 + s1 + s2 + s3) || firstNot(data, Number.isFinite) < 0;
 }
 
 function firstNot(data: ArrayLike<number>, right: (x: number) => boolean): number {

@@ -61,11 +61,7 @@ export function blockProducts(
     };
     const [p, q, w] = [cleared(), cleared(), cleared()];
     const z = space.reserve(size * a.stride, bytes);
-    if (!single) return { p, q, w, z, data: a.data };
-    const all = fours(a.rows) * a.stride;
-    const data = space.reserve(all, 4);
-    kernels.demote(a.data, data, all);
-    return { p, q, w, z, data };
+    return { p, q, w, z, data: a.numbers(bytes) };
   }
 
   /** to = from B for `rows` rows. */
@@ -113,7 +109,7 @@ export function blockProducts(
         gram = space.reserve(fours(a.rows) * stride, bytes);
         gramInto(space, room.data, a, gram, bytes);
       }
-      // T₀ = 1, T₁ = 2B/c − 1, Tₖ₊₁ = 2 T₁ Tₖ − Tₖ₋₁. The products take four rows at a time, so some go further in vain.
+      // T₀ = 1, T₁ = 2B/c − 1, Tₖ₊₁ = 2 T₁ Tₖ − Tₖ₋₁. The products take an even number of rows, so one may go further in vain.
       let { p, q } = room;
       load(x, p, count);
       kernels.combine64(spare, y, 2 / c, x, -1, x, 0, count);
@@ -122,7 +118,7 @@ export function blockProducts(
       for (let k = 1; ; k++) {
         if (k === low) {
           store(q, x, few * stride);
-          from = few - (few % 4);
+          from = few - (few % 2);
         }
         if (k === high) break;
         const at = from * stride * bytes;

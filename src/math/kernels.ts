@@ -37,9 +37,8 @@ interface Kernels {
   readonly combine32: Combine;
   readonly combine64: Combine;
   scaleColumns(out: number, x: number, stride: number, rows: number, w: number): void;
-  demote(from: number, to: number, count: number): void;
+  demote(from: number, to: number, count: number): number;
   promote(from: number, to: number, count: number): void;
-  largest(x: number, count: number): number;
   squares(x: number, count: number): number;
   orthonormalise(x: number, stride: number, from: number, rows: number, length: number): number;
   tridiagonalise(

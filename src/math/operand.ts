@@ -3,50 +3,93 @@ import { type Eigenproblem, eigenproblem, solve } from "./eigen.ts";
 import { strideOf, type Workspace } from "./kernels.ts";
 import type { Matrix } from "./matrix.ts";
 
-/** A matrix in the memory of the kernels, the smaller side as its rows; float64, padded with zeros. */
+/** A matrix in the memory of the kernels, the smaller side as its rows; padded with zeros. */
 export interface Operand {
   /** Rows, at most as many as columns. */
   readonly rows: number;
   readonly cols: number;
   /** Elements from row to row; a whole number of four rows is there. */
   readonly stride: number;
-  readonly data: number;
   /** It is the transpose of the caller's matrix. */
   readonly flipped: boolean;
   /** The caller's numbers times this power of two, so that squares neither overflow nor vanish. */
   readonly scale: number;
   /** ‖A‖², of the scaled numbers. */
   readonly squares: number;
+  /** Offset of its numbers with 4 or 8 bytes each, copied at the first use. */
+  numbers(bytes: 4 | 8): number;
 }
 
-/** @throws LCError LC_NONFINITE if the matrix has a NaN or an infinity. */
-export function operand(space: Workspace, matrix: Matrix): Operand {
-  const { kernels } = space;
+/**
+ * @param bytes Of the numbers that are wanted first.
+ * @throws LCError LC_NONFINITE if the matrix has a NaN or an infinity.
+ */
+export function operand(space: Workspace, matrix: Matrix, bytes: 4 | 8): Operand {
   const flipped = matrix.rows > matrix.cols;
   const [rows, cols] = flipped ? [matrix.cols, matrix.rows] : [matrix.rows, matrix.cols];
   const stride = strideOf(cols);
-  const count = fours(rows) * stride;
-  const data = space.reserve(count, 8);
-  const to = space.doubles(data, count);
-  to.fill(0, stride === cols && !flipped ? rows * cols : 0);
-  if (flipped) transposeInto(to, stride, matrix.data, cols, rows);
-  else if (stride === cols) to.set(matrix.data);
-  else {
-    for (let i = 0; i < rows; i++) {
-      to.set(matrix.data.subarray(i * cols, i * cols + cols), i * stride);
-    }
-  }
+  const reserve = (size: 4 | 8): number => space.reserve(fours(rows) * stride, size);
+  const first = reserve(bytes);
   let scale = 1;
-  let squares = kernels.squares(data, count);
+  let squares = copyInto(space, first, bytes, matrix, scale);
   if (!(squares > 2 ** -80 && squares < 2 ** 80)) {
-    scale = scaleOf(kernels.largest(data, count));
-    kernels.combine64(data, data, scale, data, 0, data, 0, count);
-    squares = kernels.squares(data, count);
+    scale = scaleOf(matrix.data);
+    squares = copyInto(space, first, bytes, matrix, scale);
   }
   if (!(squares < Number.POSITIVE_INFINITY)) {
     throw new LCError("LC_NONFINITE", "svd: the matrix must be finite, got a NaN or an infinity.");
   }
-  return { rows, cols, stride, data, flipped, scale, squares };
+  let other = 0;
+  const numbers = (wanted: 4 | 8): number => {
+    if (wanted === bytes) return first;
+    if (other === 0) {
+      other = reserve(wanted);
+      copyInto(space, other, wanted, matrix, scale);
+    }
+    return other;
+  };
+  return { rows, cols, stride, flipped, scale, squares, numbers };
+}
+
+/**
+ * The matrix, or its transpose if it has more rows than columns, times `scale`. Float32 by way of a band of float64 rows
+ * that stays in the cache.
+ * @returns ‖scale · A‖²
+ */
+function copyInto(
+  space: Workspace,
+  offset: number,
+  bytes: 4 | 8,
+  { rows, cols, data }: Matrix,
+  scale: number,
+): number {
+  const { kernels } = space;
+  const flipped = rows > cols;
+  const [height, width] = flipped ? [cols, rows] : [rows, cols];
+  const stride = strideOf(width);
+  const band = flipped ? SIDE : fours(8192 / stride);
+  const staging = bytes === 4 ? space.reserve(band * stride, 8) : 0;
+  let squares = 0;
+  for (let i = 0; i < height; i += band) {
+    const count = Math.min(band, height - i);
+    const size = fours(count) * stride;
+    const at = staging || offset + i * stride * 8;
+    const to = space.doubles(at, size);
+    const packed = stride === width && !flipped;
+    to.fill(0, packed ? count * stride : 0);
+    if (flipped) transposeInto(to, stride, data, rows, cols, i, i + count);
+    else if (packed) to.set(data.subarray(i * width, (i + count) * width));
+    else {
+      for (let k = 0; k < count; k++) {
+        to.set(data.subarray((i + k) * width, (i + k + 1) * width), k * stride);
+      }
+    }
+    if (scale !== 1) kernels.combine64(at, at, scale, at, 0, at, 0, size);
+    squares += staging
+      ? kernels.demote(at, offset + i * stride * 4, size)
+      : kernels.squares(at, size);
+  }
+  return squares;
 }
 
 /** The eigenvectors of A Aᵀ, still in the workspace: row `order[i]` of `problem.vectors` has eigenvalue `values[i]`. */
@@ -56,7 +99,7 @@ export function gramEigen(
   withVectors: boolean,
 ): { problem: Eigenproblem; values: Float64Array; order: Uint32Array } {
   const problem = eigenproblem(space, a.rows, withVectors);
-  gramInto(space, a.data, a, problem.matrix, 8);
+  gramInto(space, a.numbers(8), a, problem.matrix, 8);
   return { problem, ...solve(space, problem) };
 }
 
@@ -90,28 +133,34 @@ export function fours(n: number): number {
   return Math.ceil(n / 4) * 4;
 }
 
-/** `to` (cols × rows, with a stride) = `from`ᵀ (rows × cols), in squares that stay in the cache. */
+/** Side of the squares of a transposition; they stay in the cache. */
+const SIDE = 32;
+
+/** `to`, with a stride, = columns `from`…`end` − 1 of `data` (rows × cols) as rows. */
 export function transposeInto(
   to: Float64Array,
   stride: number,
-  from: ArrayLike<number>,
+  data: ArrayLike<number>,
   rows: number,
   cols: number,
+  from = 0,
+  end: number = cols,
 ): void {
-  const side = 32;
-  for (let i0 = 0; i0 < rows; i0 += side) {
-    const i1 = Math.min(rows, i0 + side);
-    for (let j0 = 0; j0 < cols; j0 += side) {
-      const j1 = Math.min(cols, j0 + side);
+  for (let i0 = 0; i0 < rows; i0 += SIDE) {
+    const i1 = Math.min(rows, i0 + SIDE);
+    for (let j0 = from; j0 < end; j0 += SIDE) {
+      const j1 = Math.min(end, j0 + SIDE);
       for (let j = j0; j < j1; j++) {
-        for (let i = i0; i < i1; i++) to[j * stride + i] = from[i * cols + j] as number;
+        for (let i = i0; i < i1; i++) to[(j - from) * stride + i] = data[i * cols + j] as number;
       }
     }
   }
 }
 
-/** The power of two that brings `largest` near 1. */
-function scaleOf(largest: number): number {
+/** The power of two that brings the largest number near 1. */
+function scaleOf(data: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < data.length; i++) largest = Math.max(largest, Math.abs(data[i] as number));
   let scale = 1;
   while (largest * scale >= 1 && scale > 2 ** -1000) scale /= 2;
   while (largest * scale < 0.5 && scale < 2 ** 1000) scale *= 2;

@@ -49,9 +49,10 @@ export function truncatedSvd(
   const start = options.warm ? startOf(matrix, options.warm) : new Float64Array(0);
   if (rank === 0) return { u: new Float64Array(0), v: new Float64Array(0), exact: true, gap: 0 };
   return inWorkspace((space) => {
-    const a = operand(space, matrix);
+    const full = options.full || smaller <= SMALL || 3 * rank > smaller;
+    const a = operand(space, matrix, full ? 8 : 4);
     if (a.squares === 0) return nothing(matrix, rank);
-    if (options.full || smaller <= SMALL || 3 * rank > smaller) return inFull(space, a, rank);
+    if (full) return inFull(space, a, rank);
     const { x, z, converged, excess } = leadingSubspace(space, a, rank, start);
     if (!converged && smaller <= AFFORDABLE) return inFull(space, a, rank);
     const gap = converged ? 0 : excess / a.scale / a.scale;
@@ -66,7 +67,7 @@ export function truncatedSvd(
  */
 export function singularValues(matrix: Matrix): Float64Array {
   return inWorkspace((space) => {
-    const a = operand(space, matrix);
+    const a = operand(space, matrix, 8);
     const { values } = gramEigen(space, a, false);
     return values.map((value) => Math.sqrt(Math.max(0, value)) / a.scale);
   });
@@ -84,7 +85,7 @@ function inFull(space: Workspace, a: Operand, rank: number): TruncatedSvd {
     to.set(from.subarray(row, row + problem.stride), r * problem.stride);
   }
   const { times64 } = space.kernels;
-  times64(x, problem.stride, fours(rank), a.data, a.stride, a.rows, z, a.stride, a.cols);
+  times64(x, problem.stride, fours(rank), a.numbers(8), a.stride, a.rows, z, a.stride, a.cols);
   return { ...factors(space, a, rank, x, z), exact: true, gap: 0 };
 }
 

@@ -25,7 +25,7 @@ export function tridiagonalise(
     // Reflect what is right of the diagonal onto its first entry; u keeps zeros up to there.
     const first = u + (k + 1) * 8;
     memory.fill(u, 0, (k + 1) * 8);
-    const start = (k + 1) * 8 & ~31;
+    const start = (k + 1) * 8 & ~63;
     const head = load<f64>(first);
     const norm = sqrt(dot(u + start, u + start, bytes - start));
     const alpha = head > 0 ? -norm : norm;
@@ -78,7 +78,7 @@ function accumulate(a: usize, n: usize, bytes: usize, q: usize): void {
     store<f64>(q + i * bytes + i * 8, 1);
   }
   for (let k = <isize>n - 3; k >= 0; k--) {
-    const start = <usize>(k + 1) * 8 & ~31;
+    const start = <usize>(k + 1) * 8 & ~63;
     const w = a + <usize>k * bytes + start;
     for (let i = <usize>k + 1; i < n; i++) {
       const row = q + i * bytes + start;

@@ -2,7 +2,7 @@ import { timesOf, timesTransposedOf } from "./product";
 import { combineOf } from "./vector";
 
 export { tridiagonalEigen, tridiagonalise } from "./eigen";
-export { demote, largest, orthonormalise, promote, scaleColumns, squares } from "./vector";
+export { demote, orthonormalise, promote, scaleColumns, squares } from "./vector";
 
 /** The products and combinations, in double and in single precision. */
 export function times64(

@@ -1,6 +1,6 @@
 /**
- * Matrix products with the left operand a block of few rows. All matrices are row-major, strides count elements, and the
- * caller pads: rows of the block to a multiple of 4, columns to whole strips, rows of `a` to an even number, with zeros.
+ * Matrix products with the left operand a block of few rows, an even number of them. All matrices are row-major, strides
+ * count elements and are multiples of 16, and the caller pads: rows of `a` to a multiple of 4, columns to the stride, with zeros.
  * The loops do one term per turn on purpose: V8 unrolls them itself and keeps the 8 sums in registers.
  */
 
@@ -22,17 +22,25 @@ export function timesOf<T>(
   xStride *= size;
   aStride *= size;
   zStride *= size;
-  const bytes = (cols * size + 31) & ~31;
+  const bytes = (cols * size + 63) & ~63;
   for (let row: usize = 0; row < rows; row++) memory.fill(z + row * zStride, 0, bytes);
   for (let k: usize = 0; k < inner; k += TERMS) {
     const terms = min(inner - k, TERMS);
     for (let j: usize = 0; j < bytes; j += 32) {
-      for (let row: usize = 0; row < rows; row += 4) {
+      for (let row: usize = 0; row + 4 <= rows; row += 4) {
         timesTile<T>(
           x + row * xStride + k * size, xStride, a + k * aStride + j, aStride, terms,
           z + row * zStride + j, zStride,
         );
       }
+    }
+    if (rows % 4 === 0) continue;
+    const last = rows - 2;
+    for (let j: usize = 0; j < bytes; j += 64) {
+      timesPair<T>(
+        x + last * xStride + k * size, xStride, a + k * aStride + j, aStride, terms,
+        z + last * zStride + j, zStride,
+      );
     }
   }
 }
@@ -82,6 +90,44 @@ function timesTile<T>(
   v128.store(z3, c31, 16);
 }
 
+/** z[2][4 vectors] += Σₖ x[2][k] · a[k][4 vectors]. */
+// @ts-ignore: decorator
+@inline
+function timesPair<T>(
+  x: usize, xStride: usize, a: usize, aStride: usize, terms: usize, z: usize, zStride: usize,
+): void {
+  const z1 = z + zStride;
+  let c00 = v128.load(z), c01 = v128.load(z, 16), c02 = v128.load(z, 32), c03 = v128.load(z, 48);
+  let c10 = v128.load(z1), c11 = v128.load(z1, 16), c12 = v128.load(z1, 32), c13 = v128.load(z1, 48);
+  const end = x + terms * sizeof<T>();
+  do {
+    const s0 = v128.load_splat<T>(x);
+    const s1 = v128.load_splat<T>(x + xStride);
+    let v = v128.load(a);
+    c00 = v128.add<T>(c00, v128.mul<T>(s0, v));
+    c10 = v128.add<T>(c10, v128.mul<T>(s1, v));
+    v = v128.load(a, 16);
+    c01 = v128.add<T>(c01, v128.mul<T>(s0, v));
+    c11 = v128.add<T>(c11, v128.mul<T>(s1, v));
+    v = v128.load(a, 32);
+    c02 = v128.add<T>(c02, v128.mul<T>(s0, v));
+    c12 = v128.add<T>(c12, v128.mul<T>(s1, v));
+    v = v128.load(a, 48);
+    c03 = v128.add<T>(c03, v128.mul<T>(s0, v));
+    c13 = v128.add<T>(c13, v128.mul<T>(s1, v));
+    a += aStride;
+    x += sizeof<T>();
+  } while (x < end);
+  v128.store(z, c00);
+  v128.store(z, c01, 16);
+  v128.store(z, c02, 32);
+  v128.store(z, c03, 48);
+  v128.store(z1, c10);
+  v128.store(z1, c11, 16);
+  v128.store(z1, c12, 32);
+  v128.store(z1, c13, 48);
+}
+
 /** y[rows × outputs] = z[rows × inner] · a[outputs × inner]ᵀ, summed lane by lane in order, then over the lanes. */
 // @ts-ignore: decorator
 @inline
@@ -94,18 +140,24 @@ export function timesTransposedOf<T>(
   aStride *= size;
   yStride *= size;
   const bytes = (inner * size + 15) & ~15;
-  outputs = (outputs + 1) & ~1;
+  outputs = (outputs + 3) & ~3;
   for (let row: usize = 0; row < rows; row++) memory.fill(y + row * yStride, 0, outputs * size);
   for (let j: usize = 0; j < bytes; j += ROW_BYTES) {
     const part = min(bytes - j, ROW_BYTES);
     for (let from: usize = 0; from < outputs; from += ROWS) {
       const to = min(outputs, from + ROWS);
-      for (let row: usize = 0; row < rows; row += 4) {
+      for (let row: usize = 0; row + 4 <= rows; row += 4) {
         const z0 = z + row * zStride + j;
         const y0 = y + row * yStride;
         for (let i = from; i < to; i += 2) {
           dotTile<T>(z0, zStride, a + i * aStride + j, aStride, part, y0 + i * size, yStride);
         }
+      }
+      if (rows % 4 === 0) continue;
+      const z0 = z + (rows - 2) * zStride + j;
+      const y0 = y + (rows - 2) * yStride;
+      for (let i = from; i < to; i += 4) {
+        dotPair<T>(z0, zStride, a + i * aStride + j, aStride, part, y0 + i * size, yStride);
       }
     }
   }
@@ -148,6 +200,43 @@ function dotTile<T>(
   addSums<T>(y, c20, c21);
   y += yStride;
   addSums<T>(y, c30, c31);
+}
+
+/** y[2][4] += Σⱼ z[2][j] · a[4][j]. */
+// @ts-ignore: decorator
+@inline
+function dotPair<T>(
+  z: usize, zStride: usize, a: usize, aStride: usize, bytes: usize, y: usize, yStride: usize,
+): void {
+  const a1 = aStride;
+  const a2 = aStride * 2;
+  const a3 = aStride * 3;
+  let c00 = v128.splat<T>(0);
+  let c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
+  const end = z + bytes;
+  do {
+    const s0 = v128.load(z);
+    const s1 = v128.load(z + zStride);
+    let v = v128.load(a);
+    c00 = v128.add<T>(c00, v128.mul<T>(s0, v));
+    c10 = v128.add<T>(c10, v128.mul<T>(s1, v));
+    v = v128.load(a + a1);
+    c01 = v128.add<T>(c01, v128.mul<T>(s0, v));
+    c11 = v128.add<T>(c11, v128.mul<T>(s1, v));
+    v = v128.load(a + a2);
+    c02 = v128.add<T>(c02, v128.mul<T>(s0, v));
+    c12 = v128.add<T>(c12, v128.mul<T>(s1, v));
+    v = v128.load(a + a3);
+    c03 = v128.add<T>(c03, v128.mul<T>(s0, v));
+    c13 = v128.add<T>(c13, v128.mul<T>(s1, v));
+    a += 16;
+    z += 16;
+  } while (z < end);
+  addSums<T>(y, c00, c01);
+  addSums<T>(y + 2 * sizeof<T>(), c02, c03);
+  y += yStride;
+  addSums<T>(y, c10, c11);
+  addSums<T>(y + 2 * sizeof<T>(), c12, c13);
 }
 
 /** Adds the sums over the lanes of `a` and of `b` to the two numbers at `y`. */

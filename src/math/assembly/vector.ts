@@ -30,15 +30,33 @@ export function scaleColumns(out: usize, x: usize, stride: usize, rows: usize, w
   }
 }
 
-/** Float64 to float32. What is below 1e-30 becomes 0: single precision would slow down on its denormals. */
-export function demote(from: usize, to: usize, count: usize): void {
-  const least = f32x4.splat(1e-30);
-  for (const end = from + count * 8; from < end; from += 32, to += 16) {
-    const low = f32x4.demote_f64x2_zero(v128.load(from));
-    const high = f32x4.demote_f64x2_zero(v128.load(from, 16));
-    const all = v128.shuffle<f64>(low, high, 0, 2);
-    v128.store(to, v128.and(all, f32x4.ge(f32x4.abs(all), least)));
+/**
+ * Float64 to float32; `count` is a multiple of 8. What is below 1e-30 becomes 0: single precision would slow down on its
+ * denormals.
+ * @returns Σ xᵢ² of the float64 numbers.
+ */
+export function demote(from: usize, to: usize, count: usize): f64 {
+  let s = f64x2.splat(0);
+  let t = s, u = s, v = s;
+  for (const end = from + count * 8; from < end; from += 64, to += 32) {
+    const a = v128.load(from), b = v128.load(from, 16);
+    const c = v128.load(from, 32), d = v128.load(from, 48);
+    s = f64x2.add(s, f64x2.mul(a, a));
+    t = f64x2.add(t, f64x2.mul(b, b));
+    u = f64x2.add(u, f64x2.mul(c, c));
+    v = f64x2.add(v, f64x2.mul(d, d));
+    v128.store(to, singlesOf(a, b));
+    v128.store(to, singlesOf(c, d), 16);
   }
+  s = f64x2.add(f64x2.add(s, u), f64x2.add(t, v));
+  return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function singlesOf(a: v128, b: v128): v128 {
+  const all = v128.shuffle<f64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
+  return v128.and(all, f32x4.ge(f32x4.abs(all), f32x4.splat(1e-30)));
 }
 
 /** Float32 to float64. */
@@ -50,34 +68,24 @@ export function promote(from: usize, to: usize, count: usize): void {
   }
 }
 
-/** The largest |xᵢ|, NaN left out. */
-export function largest(x: usize, count: usize): f64 {
-  let s = f64x2.splat(0);
-  let t = s;
-  for (const end = x + count * 8; x < end; x += 32) {
-    s = f64x2.pmax(s, f64x2.abs(v128.load(x)));
-    t = f64x2.pmax(t, f64x2.abs(v128.load(x, 16)));
-  }
-  s = f64x2.pmax(s, t);
-  return max(f64x2.extract_lane(s, 0), f64x2.extract_lane(s, 1));
-}
-
-/** Σ xᵢ². */
+/** Σ xᵢ², `count` being a multiple of 8. */
 export function squares(x: usize, count: usize): f64 {
   return dot(x, x, count * 8);
 }
 
-/** Σ xᵢ yᵢ over `bytes` of float64, a multiple of 32. */
+/** Σ xᵢ yᵢ over `bytes` of float64, a multiple of 64. */
 // @ts-ignore: decorator
 @inline
 export function dot(x: usize, y: usize, bytes: usize): f64 {
   let s = f64x2.splat(0);
-  let t = s;
-  for (const end = x + bytes; x < end; x += 32, y += 32) {
+  let t = s, u = s, v = s;
+  for (const end = x + bytes; x < end; x += 64, y += 64) {
     s = f64x2.add(s, f64x2.mul(v128.load(x), v128.load(y)));
     t = f64x2.add(t, f64x2.mul(v128.load(x, 16), v128.load(y, 16)));
+    u = f64x2.add(u, f64x2.mul(v128.load(x, 32), v128.load(y, 32)));
+    v = f64x2.add(v, f64x2.mul(v128.load(x, 48), v128.load(y, 48)));
   }
-  s = f64x2.add(s, t);
+  s = f64x2.add(f64x2.add(s, u), f64x2.add(t, v));
   return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
 }
 
@@ -98,7 +106,7 @@ export function addScaled(y: usize, x: usize, scale: f64, bytes: usize): void {
 export function orthonormalise(
   x: usize, stride: usize, from: usize, rows: usize, length: usize,
 ): usize {
-  const bytes = (length * 8 + 31) & ~31;
+  const bytes = (length * 8 + 63) & ~63;
   stride *= 8;
   for (let row = from; row < rows; row++) {
     const xi = x + row * stride;
