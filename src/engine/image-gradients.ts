@@ -16,6 +16,7 @@ import { code } from "./passes.ts";
 import type { Op } from "./program.ts";
 import { size } from "./stages.ts";
 import { updateOp } from "./updates.ts";
+import { turnedWindow } from "./winograd.ts";
 
 /** Ops of a backward pass, and those that need all of it. */
 export interface ImageBackward {
@@ -45,7 +46,7 @@ export function imageBackward(
   dy: number,
 ): ImageBackward {
   const { arena, nodes, slot } = context;
-  const { batch, value, norm } = buffers;
+  const { batch, value, norm, transformed } = buffers;
   const steps: Step[] = [];
   const gradients: Op[] = [];
   const updates: Op[] = [];
@@ -108,11 +109,19 @@ export function imageBackward(
         break;
       }
       case "conv2d": {
-        const { gradientOp, update } = convolution(context, node, x, dy, batch);
+        const u = transformed(node);
+        const { gradientOp, update } = convolution(context, node, { x, dy, batch, winograd: !!u });
         gradients.push(gradientOp);
         updates.push(update);
         if (!source.trains) break;
         const { offset: dx, add } = into(source);
+        if (u) {
+          const window = turnedWindow(windowOf(node), spec.filters);
+          const args = { x: dy, u: u.backward, b: 0, y: dx, activation: 0, add };
+          const filters = source.shape[2] as number;
+          row({ kernel: "winograd", layer, tasks, args: { ...window, ...args, filters } });
+          break;
+        }
         const wt = slot(node.parameters[0]?.key ?? "").transposed;
         const args = { ...windowOf(node), dy, wt, dx, filters: spec.filters, add };
         row({ kernel: "convInput", layer, tasks, args });
@@ -203,9 +212,17 @@ function simple(
 function convolution(
   { arena, slot }: ImageContext,
   node: Node,
-  x: number,
-  dy: number,
-  batch: number,
+  {
+    x,
+    dy,
+    batch,
+    winograd,
+  }: {
+    readonly x: number;
+    readonly dy: number;
+    readonly batch: number;
+    readonly winograd: boolean;
+  },
 ): { readonly gradientOp: Op; readonly update: Op } {
   const { layer } = node;
   const w = slot(node.parameters[0]?.key ?? "");
@@ -217,11 +234,11 @@ function convolution(
   const bSums = b ? arena.take(`${b.key} sums`, chunks * b.bytes) : 0;
   const runs = Math.ceil(inputs / PATCH_PANELS);
   const updateRuns = Math.ceil(inputs / UPDATE_PANELS);
+  const args = { ...windowOf(node), x, dy, filters: w.rows, chunks, sums, bSums };
   return {
-    gradientOp: {
-      ...{ kernel: "convGradient", layer, tasks: chunks * runs },
-      args: { ...windowOf(node), x, dy, filters: w.rows, runs, chunks, sums, bSums },
-    },
+    gradientOp: winograd
+      ? { kernel: "winogradGradient", layer, tasks: chunks, args }
+      : { kernel: "convGradient", layer, tasks: chunks * runs, args: { ...args, runs } },
     update: {
       ...{ kernel: "convUpdate", layer, tasks: outputs * updateRuns },
       args: {

@@ -8,6 +8,7 @@ import type { Op } from "./program.ts";
 import type { Slot } from "./slots.ts";
 import { size } from "./stages.ts";
 import * as layout from "./wasm/assembly/layout.ts";
+import { isWinograd, type Transformed, takeTransformed, transformOps } from "./winograd.ts";
 
 /** What the passes of one network with images share. */
 export interface ImageContext {
@@ -26,6 +27,8 @@ export interface ImageBuffers {
   readonly wrong: number;
   /** Output of a node. */
   readonly value: (node: Node) => number;
+  /** Transformed weights of a convolution by Winograd's algorithm. */
+  readonly transformed: (node: Node) => Transformed | undefined;
   /** Coefficients and sums of a batch norm (assembly/batch-norm.ts). */
   readonly norm: (node: Node) => { readonly coefficients: number; readonly sums: number };
 }
@@ -42,6 +45,7 @@ export function takeImageBuffers(
   training: boolean,
 ): ImageBuffers {
   const values = new Map<Node, number>();
+  const transformed = new Map<Node, Transformed>();
   const norms = new Map<Node, { coefficients: number; sums: number }>();
   for (const node of nodes) {
     const skipped = node.spec.kind === "dropout" && !training;
@@ -50,6 +54,10 @@ export function takeImageBuffers(
       node,
       skipped && from ? from : arena.take(`${node.layer} activation`, bytesOf(node, batch)),
     );
+    if (isWinograd(node)) {
+      const inputs = training && node.inputs[0]?.trains === true;
+      transformed.set(node, takeTransformed(arena, node, inputs));
+    }
     if (node.spec.kind !== "batchNorm") continue;
     const channels = panels(node.shape[2] as number);
     norms.set(node, {
@@ -62,6 +70,7 @@ export function takeImageBuffers(
     losses: arena.take("losses", batch * 8),
     wrong: arena.take("wrong", batch * 4),
     value: (node) => values.get(node) as number,
+    transformed: (node) => transformed.get(node),
     norm: (node) => norms.get(node) as { coefficients: number; sums: number },
   };
 }
@@ -110,7 +119,7 @@ export function imageForward(
   { from, training }: { readonly from: "weight" | "other"; readonly training: boolean },
 ): readonly Step[] {
   const { nodes, mean, zeros, slot } = context;
-  const { value, norm } = buffers;
+  const { value, norm, transformed } = buffers;
   const steps: Step[] = [];
   const at = (node: Node, role: string) => {
     const key = node.parameters.find((parameter) => parameter.role === role)?.key;
@@ -141,8 +150,18 @@ export function imageForward(
         break;
       }
       case "conv2d": {
-        const args = { x, w: at(node, "w"), b: at(node, "b") || zeros, y, activation };
         const filters = spec.filters;
+        const u = transformed(node);
+        if (u) {
+          const w = slot(node.parameters[0]?.key ?? "");
+          const ops = transformOps(node, w, w[from], u);
+          // First of all, as the statistics below.
+          steps.unshift(...ops.map((op) => ({ axis: "tiles", op }) as const));
+          const args = { x, u: u.forward, b: at(node, "b"), y, filters, activation, add: 0 };
+          row({ kernel: "winograd", layer, tasks, args: { ...windowOf(node), ...args } });
+          break;
+        }
+        const args = { x, w: at(node, "w"), b: at(node, "b") || zeros, y, activation };
         row({ kernel: "conv", layer, tasks, args: { ...windowOf(node), ...args, filters } });
         break;
       }

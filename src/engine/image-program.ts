@@ -14,6 +14,7 @@ import { blockedBytes, panels } from "./packing.ts";
 import type { Op, Phase, Program } from "./program.ts";
 import { type Slot, takeSlot } from "./slots.ts";
 import { size } from "./stages.ts";
+import { isWinograd, scratchOf } from "./winograd.ts";
 
 /** Most examples per minibatch of an evaluation: a constant, because it orders the sum of the losses. */
 const EVALUATION_ROWS = 64;
@@ -135,8 +136,10 @@ function phases(
 
 /** Scratch for the patches of 16 pixels, and for those a weight gradient packs at a time. */
 function scratchBytes(nodes: readonly Node[]): number {
-  const patches = nodes.map(({ spec, parameters }) => {
+  const patches = nodes.map((node) => {
+    const { spec, parameters } = node;
     if (spec.kind !== "conv2d") return 0;
+    if (isWinograd(node)) return scratchOf(node);
     return Math.max(panels(parameters[0]?.cols ?? 0), 8 * PATCH_PANELS) * 512;
   });
   return SCRATCH + Math.max(0, ...patches);

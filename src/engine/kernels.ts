@@ -101,6 +101,9 @@ export interface KernelArgs {
     | "dy"
     | "dx"
     | "add";
+  winograd: WindowArg | "x" | "u" | "b" | "y" | "filters" | "activation" | "add";
+  winogradWeights: "w" | "u" | "panels" | "inputs" | "panelBytes" | "tapBytes" | "turned";
+  winogradGradient: WindowArg | "x" | "dy" | "filters" | "chunks" | "sums" | "bSums";
   squared: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
 }
 
@@ -246,6 +249,18 @@ export const kernels: {
   responseNormInput: {
     id: layout.KERNEL_RESPONSE_NORM_INPUT,
     args: ["x", "y", "pixels", "channels", "reach", "quarters", "k", "alpha", "dy", "dx", "add"],
+  },
+  winograd: {
+    id: layout.KERNEL_WINOGRAD,
+    args: [...windowArgs, "x", "u", "b", "y", "filters", "activation", "add"],
+  },
+  winogradWeights: {
+    id: layout.KERNEL_WINOGRAD_WEIGHTS,
+    args: ["w", "u", "panels", "inputs", "panelBytes", "tapBytes", "turned"],
+  },
+  winogradGradient: {
+    id: layout.KERNEL_WINOGRAD_GRADIENT,
+    args: [...windowArgs, "x", "dy", "filters", "chunks", "sums", "bSums"],
   },
   squared: { id: layout.KERNEL_SQUARED, args: ["z", "classes", "dy", "losses", "wrong", "mean"] },
 };

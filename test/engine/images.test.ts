@@ -66,6 +66,23 @@ const problems: readonly Problem[] = [
     ],
   },
   {
+    title: "3 × 3 of whole panels, same and valid, odd sizes",
+    input: [7, 10, 3],
+    layers: [
+      ...[conv2d("a", 8, { kernel: [3, 3] }), tanh(), conv2d("b", 16, same), tanh()],
+      ...[conv2d("c", 24, { kernel: [3, 3] }), tanh(), averagePool(3), dense("out", 3)],
+    ],
+  },
+  {
+    title: "3 × 3 of whole panels with 2 zeros around, many tiles, read twice",
+    input: [9, 7, 8],
+    layers: [
+      ...[conv2d("a", 8, { kernel: [3, 3], padding: [2, 2], bias: false }), tanh()],
+      ...[conv2d("b", 8, { ...same, bias: false }), conv2d("c", 8, { ...same, bias: false })],
+      ...[{ kind: "add", with: "b" } as const, tanh(), average, dense("out", 3)],
+    ],
+  },
+  {
     title: "batch norm with and without relu",
     input: [5, 6, 3],
     layers: [

@@ -104,6 +104,9 @@ export const KERNEL_DROPOUT = 33;
 export const KERNEL_RESPONSE_NORM = 34;
 export const KERNEL_RESPONSE_NORM_INPUT = 35;
 export const KERNEL_SQUARED = 36;
+export const KERNEL_WINOGRAD = 37;
+export const KERNEL_WINOGRAD_WEIGHTS = 38;
+export const KERNEL_WINOGRAD_GRADIENT = 39;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;

@@ -21,6 +21,7 @@ import { responseNormInputRows, responseNormRows } from "./response-norm";
 import { softmaxRows } from "./softmax";
 import { squaredRows } from "./squared";
 import { arrive, claim } from "./threads";
+import { winogradGradientTask, winogradRows, winogradWeightsTask } from "./winograd";
 
 export { expEach, log, tanhEach } from "./elementary";
 
@@ -79,6 +80,7 @@ function rowPhase(
 function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   if (kernel == layout.KERNEL_CONV) convRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_CONV_INPUT) convInputRows(args, begin, end, control, scratch);
+  else if (kernel == layout.KERNEL_WINOGRAD) winogradRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_NORMALIZE) normalizeRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_NORM_INPUT) normInputRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_CHANNEL_SUMS) channelSumsRows(args, begin, end, control);
@@ -120,6 +122,8 @@ function tilePhase(
     else if (kernel == KERNEL_DENSE_FISHER) denseFisherTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_CONV_GRADIENT) convGradientTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_CONV_UPDATE) convUpdateTask(op + 12, task, control, scratch);
+    else if (kernel == layout.KERNEL_WINOGRAD_GRADIENT) winogradGradientTask(op + 12, task, control, scratch);
+    else if (kernel == layout.KERNEL_WINOGRAD_WEIGHTS) winogradWeightsTask(op + 12, task);
     else if (kernel == layout.KERNEL_BATCH_STATISTICS) batchStatisticsTask(op + 12, task, control);
     else if (kernel == layout.KERNEL_NORM_GRADIENT) normGradientTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_FIXED_STATISTICS) fixedStatisticsTask(op + 12, task);
