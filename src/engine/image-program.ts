@@ -134,13 +134,14 @@ function phases(
   return result;
 }
 
-/** Scratch for the patches of 16 pixels, and for those a weight gradient packs at a time. */
+/** Scratch for the sources and patches of 16 pixels, and for those a weight gradient packs at a time. */
 function scratchBytes(nodes: readonly Node[]): number {
   const patches = nodes.map((node) => {
     const { spec, parameters } = node;
     if (spec.kind !== "conv2d") return 0;
     if (isWinograd(node)) return scratchOf(node);
-    return Math.max(panels(parameters[0]?.cols ?? 0), 8 * PATCH_PANELS) * 512;
+    const columns = panels(parameters[0]?.cols ?? 0);
+    return columns * 32 + Math.max(columns, 8 * PATCH_PANELS) * 512;
   });
   return SCRATCH + Math.max(0, ...patches);
 }

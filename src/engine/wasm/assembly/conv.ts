@@ -2,7 +2,9 @@ import { activate } from "./activation";
 import { addPenalty, nesterov, SQUARE, transposeTile } from "./dense";
 import { MOMENTUM, PANEL_BYTES, RATE, ROW_BYTES, ROWS } from "./layout";
 import { accumulateRows, multiply, rowAt, sumRows } from "./tile";
-import { addRow, imageBytes, inputBytes, outputPixels, pack, WINDOW, windowSize } from "./window";
+import {
+  addRow, imageBytes, inputBytes, listSources, outputPixels, pack, WINDOW, windowSize,
+} from "./window";
 
 /**
  * Convolution as a product of patches and weights, without a matrix of all patches: 16 of them at a time are packed
@@ -27,12 +29,14 @@ export function convRows(op: usize, begin: usize, end: usize, control: usize, sc
   const inputs = (windowSize(op) + 7) / 8;
   const outputs = (filters + 7) / 8;
   const last = min<usize>(end, load<u32>(control, ROWS));
-  const patches = scratch + PATCHES;
+  const sources = scratch + PATCHES;
+  const patches = sources + inputs * ROW_BYTES;
+  listSources(op, 0, inputs * 8, sources);
   for (let n = begin; n < last; n++) {
     const from = x + n * inputBytes(op);
     const to = y + n * imageBytes(pixels, outputs);
     for (let pixel: usize = 0; pixel < pixels; pixel += 16) {
-      pack(op, from, pixel, 0, inputs * 8, patches);
+      pack(op, from, pixel, 0, inputs * 8, patches, sources);
       const rows = min<usize>(pixels - pixel, 16) * ROW_BYTES;
       for (let j: usize = 0; j < outputs; j++) {
         const b0 = v128.load(bias + j * ROW_BYTES);
@@ -100,8 +104,10 @@ export function convGradientTask(op: usize, task: usize, control: usize, scratch
   const run = task % runs;
   const sums = <usize>load<u32>(op, WINDOW + 20) + chunk * inputs * outputs * SQUARE;
   const from = run * inputs / runs, to = (run + 1) * inputs / runs;
-  const patches = scratch + PATCHES;
+  const sources = scratch + PATCHES;
+  const patches = sources + (to - from) * ROW_BYTES;
   const block = (to - from) * PANEL_BYTES;
+  listSources(op, from * 8, to * 8, sources);
   for (let j: usize = 0; j < outputs; j++) {
     memory.fill(sums + (j * inputs + from) * SQUARE, 0, (to - from) * SQUARE);
     if (run == 0 && bias) memory.fill(bias + (chunk * outputs + j) * ROW_BYTES, 0, ROW_BYTES);
@@ -113,7 +119,7 @@ export function convGradientTask(op: usize, task: usize, control: usize, scratch
     for (let pixel: usize = 0; pixel < pixels; pixel += GRADIENT_PIXELS) {
       const count = min<usize>(pixels - pixel, GRADIENT_PIXELS);
       for (let p: usize = 0; p < count; p += 16) {
-        pack(op, image, pixel + p, from * 8, to * 8, patches + p / 16 * block);
+        pack(op, image, pixel + p, from * 8, to * 8, patches + p / 16 * block, sources);
       }
       for (let j: usize = 0; j < outputs; j++) {
         const g = gradient + (pixel / 16 * outputs + j) * PANEL_BYTES;

@@ -15,6 +15,10 @@ export function poolRows(op: usize, begin: usize, end: usize, control: usize): v
   for (let n = begin; n < last; n++) {
     const image = x + n * inputBytes(op);
     const to = y + n * imageBytes(pixels, panels);
+    if (isMax && isHalving(op)) {
+      halve(op, image, to, panels);
+      continue;
+    }
     for (let pixel: usize = 0; pixel < pixels; pixel++) {
       const top = firstOf(op, 0, pixel / across), bottom = lastOf(op, 0, pixel / across);
       const left = firstOf(op, 4, pixel % across), right = lastOf(op, 4, pixel % across);
@@ -48,8 +52,13 @@ export function poolInputRows(op: usize, begin: usize, end: usize, control: usiz
   const last = lastExample(end, control);
   for (let n = begin; n < last; n++) {
     const image = n * bytes;
-    if (!add) memory.fill(dx + image, 0, bytes);
     const output = n * imageBytes(pixels, panels);
+    if (isMax && !add && isHalving(op)) {
+      if ((load<i32>(op) | width) & 1) memory.fill(dx + image, 0, bytes);
+      spread(op, x + image, y + output, dy + output, dx + image, panels);
+      continue;
+    }
+    if (!add) memory.fill(dx + image, 0, bytes);
     for (let pixel: usize = 0; pixel < pixels; pixel++) {
       const top = firstOf(op, 0, pixel / across), bottom = lastOf(op, 0, pixel / across);
       const left = firstOf(op, 4, pixel % across), right = lastOf(op, 4, pixel % across);
@@ -75,6 +84,73 @@ export function poolInputRows(op: usize, begin: usize, end: usize, control: usiz
       }
     }
   }
+}
+
+/** Whether the windows are 2 × 2 side by side: the common pool, worth loops of its own. */
+function isHalving(op: usize): bool {
+  const padded = load<i32>(op, 36) | load<i32>(op, 40);
+  const two = load<i32>(op, 20) == 2 && load<i32>(op, 24) == 2 && load<i32>(op, 28) == 2 && load<i32>(op, 32) == 2;
+  return two && !padded && load<i32>(op) / 2 == load<i32>(op, 12) && load<i32>(op, 4) / 2 == load<i32>(op, 16);
+}
+
+/** Largest values of 2 × 2 windows. */
+function halve(op: usize, x: usize, y: usize, panels: usize): void {
+  const width: usize = load<u32>(op, 4), down: usize = load<u32>(op, 12), across: usize = load<u32>(op, 16);
+  for (let i: usize = 0, pixel: usize = 0; i < down; i++) {
+    for (let j: usize = 0; j < across; j++, pixel++) {
+      const from = 2 * (i * width + j);
+      let a = rowAt(x, panels, from), b = rowAt(x, panels, from + 1);
+      let c = rowAt(x, panels, from + width), d = rowAt(x, panels, from + width + 1);
+      let to = rowAt(y, panels, pixel);
+      for (let p: usize = 0; p < panels; p++) {
+        const v0 = f32x4.max(f32x4.max(f32x4.max(v128.load(a), v128.load(b)), v128.load(c)), v128.load(d));
+        const v1 = f32x4.max(
+          f32x4.max(f32x4.max(v128.load(a, 16), v128.load(b, 16)), v128.load(c, 16)), v128.load(d, 16),
+        );
+        v128.store(to, v0);
+        v128.store(to, v1, 16);
+        a += PANEL_BYTES;
+        b += PANEL_BYTES;
+        c += PANEL_BYTES;
+        d += PANEL_BYTES;
+        to += PANEL_BYTES;
+      }
+    }
+  }
+}
+
+/** Their gradients, to the first largest value of each window. */
+function spread(op: usize, x: usize, y: usize, dy: usize, dx: usize, panels: usize): void {
+  const width: usize = load<u32>(op, 4), down: usize = load<u32>(op, 12), across: usize = load<u32>(op, 16);
+  for (let i: usize = 0, pixel: usize = 0; i < down; i++) {
+    for (let j: usize = 0; j < across; j++, pixel++) {
+      const from = 2 * (i * width + j);
+      const a = rowAt(0, panels, from), b = rowAt(0, panels, from + 1);
+      const c = rowAt(0, panels, from + width), d = rowAt(0, panels, from + width + 1);
+      const out = rowAt(0, panels, pixel);
+      for (let p: usize = 0; p < panels * PANEL_BYTES; p += PANEL_BYTES) {
+        spreadHalf(x, a + p, b + p, c + p, d + p, v128.load(y + out + p), v128.load(dy + out + p), dx);
+        spreadHalf(
+          x + 16, a + p, b + p, c + p, d + p, v128.load(y + out + p, 16), v128.load(dy + out + p, 16), dx + 16,
+        );
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function spreadHalf(
+  x: usize, a: usize, b: usize, c: usize, d: usize, largest: v128, gradient: v128, dx: usize,
+): void {
+  const isA = f32x4.eq(v128.load(x + a), largest), isB = f32x4.eq(v128.load(x + b), largest);
+  const isC = f32x4.eq(v128.load(x + c), largest), isD = f32x4.eq(v128.load(x + d), largest);
+  v128.store(dx + a, v128.and(gradient, isA));
+  let free = v128.andnot(gradient, isA);
+  v128.store(dx + b, v128.and(free, isB));
+  free = v128.andnot(free, isB);
+  v128.store(dx + c, v128.and(free, isC));
+  v128.store(dx + d, v128.and(v128.andnot(free, isC), isD));
 }
 
 /** First row (axis 0) or column (axis 4, the bytes of a word) under the window of output `i`, inside the image. */

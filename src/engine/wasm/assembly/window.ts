@@ -34,13 +34,65 @@ export function windowSize(op: usize): usize {
   return <usize>load<u32>(op, 20) * load<u32>(op, 24) * load<u32>(op, 8);
 }
 
-/** The patches of 16 output pixels from `pixel` on, columns from…to−1 (whole panels), as one block at `out`. */
-export function pack(op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize): void {
-  const pixels = outputPixels(op);
-  for (let r: usize = 0; r < 16; r++, out += ROW_BYTES) {
-    if (pixel + r < pixels) packRow(op, image, pixel + r, from, to, out);
-    else clearRow(from, from, to, out);
+/**
+ * For images of one panel: where columns from…to−1 of a patch inside the image come from, in bytes from its first pixel.
+ * Such an image is one run of pixels, so the same list serves every patch.
+ */
+export function listSources(op: usize, from: usize, to: usize, sources: usize): void {
+  const channels: usize = load<u32>(op, 8);
+  if (channels > 8) return;
+  const width: usize = load<u32>(op, 4), kw: usize = load<u32>(op, 24);
+  const end = min(to, windowSize(op));
+  for (let k = from; k < end; k++, sources += 4) {
+    const tap = k / channels;
+    store<u32>(sources, <u32>((tap / kw * width + tap % kw) * ROW_BYTES + k % channels * 4));
   }
+}
+
+/**
+ * The patches of 16 output pixels from `pixel` on, columns from…to−1 (whole panels), as one block at `out`.
+ * `sources` is what `listSources` made of these columns.
+ */
+export function pack(
+  op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize, sources: usize,
+): void {
+  const pixels = outputPixels(op);
+  const onePanel = load<u32>(op, 8) <= 8;
+  for (let r: usize = 0; r < 16; r++, out += ROW_BYTES) {
+    if (pixel + r >= pixels) clearRow(from, from, to, out);
+    else if (!onePanel || !packInside(op, image, pixel + r, from, to, out, sources)) {
+      packRow(op, image, pixel + r, from, to, out);
+    }
+  }
+}
+
+/** @returns Whether the patch is inside the image, and was packed. */
+// @ts-ignore: decorator
+@inline
+function packInside(
+  op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize, sources: usize,
+): bool {
+  const height = load<i32>(op), width = load<i32>(op, 4);
+  const across: usize = load<u32>(op, 16);
+  const top = <i32>(pixel / across) * load<i32>(op, 28) - load<i32>(op, 36);
+  const left = <i32>(pixel % across) * load<i32>(op, 32) - load<i32>(op, 40);
+  if (top < 0 || left < 0 || top + load<i32>(op, 20) > height || left + load<i32>(op, 24) > width) return false;
+  const first = image + <usize>(top * width + left) * ROW_BYTES;
+  const end = min(to, windowSize(op));
+  let k = from;
+  for (; k + 8 <= end; k += 8, sources += 32, out += PANEL_BYTES) {
+    store<f32>(out, load<f32>(first + load<u32>(sources)));
+    store<f32>(out, load<f32>(first + load<u32>(sources, 4)), 4);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 8)), 8);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 12)), 12);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 16)), 16);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 20)), 20);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 24)), 24);
+    store<f32>(out, load<f32>(first + load<u32>(sources, 28)), 28);
+  }
+  for (; k < end; k++, sources += 4, out += 4) store<f32>(out, load<f32>(first + load<u32>(sources)));
+  for (; k < to; k++, out += 4) store<f32>(out, 0);
+  return true;
 }
 
 /** Columns from…to−1 (`from` a whole panel) of the patch of one output pixel, as one row at `out`; zero outside image and window. */
@@ -56,18 +108,6 @@ export function packRow(op: usize, image: usize, pixel: usize, from: usize, to: 
   let tap = from / channels;
   let dy = <i32>tap / kw, dx = <i32>tap % kw;
   let k = from;
-  if (channels == 1) {
-    for (let b = out; k < end; k++) {
-      const y = top + dy, x = left + dx;
-      const inside = <u32>y < <u32>height && <u32>x < <u32>width;
-      store<f32>(b, inside ? load<f32>(rowAt(image, 1, y * width + x)) : 0);
-      b += (k & 7) == 7 ? PANEL_BYTES - 28 : 4;
-      if (++dx == kw) {
-        dx = 0;
-        dy++;
-      }
-    }
-  }
   for (; k < end; tap++) {
     const next = min((tap + 1) * channels, end);
     const y = top + dy, x = left + dx;
