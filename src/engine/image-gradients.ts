@@ -115,7 +115,7 @@ export function imageBackward(
         updates.push(update);
         if (!source.trains) break;
         const { offset: dx, add } = into(source);
-        if (u) {
+        if (u?.backward) {
           const window = turnedWindow(windowOf(node), spec.filters);
           const args = { x: dy, u: u.backward, b: 0, y: dx, activation: 0, add };
           const filters = source.shape[2] as number;

@@ -55,8 +55,7 @@ export function takeImageBuffers(
       skipped && from ? from : arena.take(`${node.layer} activation`, bytesOf(node, batch)),
     );
     if (isWinograd(node)) {
-      const inputs = training && node.inputs[0]?.trains === true;
-      transformed.set(node, takeTransformed(arena, node, inputs));
+      transformed.set(node, takeTransformed(arena, node, training));
     }
     if (node.spec.kind !== "batchNorm") continue;
     const channels = panels(node.shape[2] as number);

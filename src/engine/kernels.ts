@@ -102,7 +102,7 @@ export interface KernelArgs {
     | "dx"
     | "add";
   winograd: WindowArg | "x" | "u" | "b" | "y" | "filters" | "activation" | "add";
-  winogradWeights: "w" | "u" | "panels" | "inputs" | "panelBytes" | "tapBytes" | "turned";
+  winogradWeights: "w" | "u" | "panels" | "inputs" | "panelBytes" | "tapBytes" | "turned" | "side";
   winogradGradient: WindowArg | "x" | "dy" | "filters" | "chunks" | "sums" | "bSums";
   squared: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
 }
@@ -256,7 +256,7 @@ export const kernels: {
   },
   winogradWeights: {
     id: layout.KERNEL_WINOGRAD_WEIGHTS,
-    args: ["w", "u", "panels", "inputs", "panelBytes", "tapBytes", "turned"],
+    args: ["w", "u", "panels", "inputs", "panelBytes", "tapBytes", "turned", "side"],
   },
   winogradGradient: {
     id: layout.KERNEL_WINOGRAD_GRADIENT,

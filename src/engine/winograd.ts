@@ -5,8 +5,11 @@ import { panels } from "./packing.ts";
 import type { Op } from "./program.ts";
 import type { Slot } from "./slots.ts";
 
-/** Most panels of channels × panels of filters: beyond, the transformed weights would leave the cache. */
-const LARGEST = 256;
+/** Most bytes of transformed weights: beyond, they would leave the cache for each block of tiles. */
+const LARGEST = 2 ** 20;
+
+/** Fewer channels or filters are not worth the transforms. */
+const FEWEST = 8;
 
 /** Offsets of the transformed weights of a convolution: for its outputs, and for the gradient of its inputs or 0. */
 export interface Transformed {
@@ -14,50 +17,71 @@ export interface Transformed {
   readonly backward: number;
 }
 
-/** Whether the convolution `node` is done by Winograd's algorithm (assembly/winograd.ts). */
-export function isWinograd({ spec, inputs }: Node): boolean {
+/** Whether the outputs and the weight gradient of `node` are computed by Winograd's algorithm (assembly/winograd.ts). */
+export function isWinograd(node: Node): boolean {
+  const { spec } = node;
   if (spec.kind !== "conv2d") return false;
-  const [channels, { filters }] = [inputs[0]?.shape[2] ?? 0, spec];
+  const [size, other] = spec.kernel;
   const [down, across] = spec.stride ?? [1, 1];
+  const { channels, filters } = extentsOf(node);
   return (
-    spec.kernel[0] === 3 &&
-    spec.kernel[1] === 3 &&
+    (size === 3 || size === 5) &&
+    size === other &&
     down === 1 &&
     across === 1 &&
-    channels % 8 === 0 &&
-    filters % 8 === 0 &&
-    panels(channels) * panels(filters) <= LARGEST
+    Math.min(channels, filters) >= FEWEST &&
+    transformedBytes(node) <= LARGEST
   );
 }
 
-/** Takes the memory of transformed weights; `inputs` says whether the gradient of the inputs is wanted. */
-export function takeTransformed(
-  arena: Arena,
-  { layer, parameters }: Node,
-  inputs: boolean,
-): Transformed {
-  const [rows, cols] = [parameters[0]?.rows ?? 0, parameters[0]?.cols ?? 0];
-  const take = (what: string) => arena.take(`${layer} ${what}`, ((rows * cols) / 9) * 16 * 4);
-  return { forward: take("transformed"), backward: inputs ? take("turned") : 0 };
+/**
+ * Whether the gradient of its inputs is too. Not so for 5 × 5, whose tiles are mostly padding where the image is small; the
+ * turned filters are read by whole panels of channels.
+ */
+function isTurned(node: Node): boolean {
+  const { side, channels } = extentsOf(node);
+  return node.inputs[0]?.trains === true && side === 4 && channels % 8 === 0;
 }
 
-/** The ops that transform the weights of a convolution, from one of its slot's copies. */
+/** Side of a tile of inputs, and numbers of channels. */
+function extentsOf({ spec, inputs }: Node) {
+  const [size, filters] = spec.kind === "conv2d" ? [spec.kernel[0], spec.filters] : [0, 0];
+  return { side: size + 1, channels: inputs[0]?.shape[2] ?? 0, filters };
+}
+
+function transformedBytes(node: Node): number {
+  const { side, channels, filters } = extentsOf(node);
+  return side * side * panels(channels) * panels(filters) * 256;
+}
+
+/** Takes the memory of transformed weights; when `training`, of turned ones too if they are of use. */
+export function takeTransformed(arena: Arena, node: Node, training: boolean): Transformed {
+  const take = (what: string) => arena.take(`${node.layer} ${what}`, transformedBytes(node));
+  return {
+    forward: take("transformed"),
+    backward: training && isTurned(node) ? take("turned") : 0,
+  };
+}
+
+/** The ops that transform the weights of a convolution, from its copy at `w`. */
 export function transformOps(
-  { layer }: Node,
+  node: Node,
   { rows, cols, transposed }: Slot,
   w: number,
   { forward, backward }: Transformed,
 ): readonly Op[] {
-  const [filters, channels] = [rows, cols / 9];
+  const { layer } = node;
+  const { side, channels, filters } = extentsOf(node);
   const kernel = "winogradWeights";
-  const [tapBytes, panelBytes] = [channels * 32, cols * 32];
-  const of = { w, u: forward, panels: panels(filters), inputs: channels, panelBytes, tapBytes };
-  const ops: Op[] = [{ kernel, layer, tasks: panels(filters), args: { ...of, turned: 0 } }];
+  const of = { panels: panels(filters), inputs: channels, turned: 0, side };
+  const [panelBytes, tapBytes] = [panels(cols) * 256, channels * 32];
+  const args = { w, u: forward, ...of, panelBytes, tapBytes };
+  const ops: Op[] = [{ kernel, layer, tasks: panels(filters), args }];
   if (backward) {
-    const panelBytes = filters * 32;
+    const of = { panels: panels(channels), inputs: filters, turned: 1, side };
+    const panelBytes = panels(rows) * 256;
     const tapBytes = panels(channels) * panelBytes;
-    const of = { w: transposed, u: backward, panels: panels(channels), inputs: filters };
-    const args = { ...of, panelBytes, tapBytes, turned: 1 };
+    const args = { w: transposed, u: backward, ...of, panelBytes, tapBytes };
     ops.push({ kernel, layer, tasks: panels(channels), args });
   }
   return ops;
@@ -82,11 +106,11 @@ export function turnedWindow(
   };
 }
 
-/** Bytes of scratch beyond the first words (assembly/winograd.ts). */
-export function scratchOf({ parameters }: Node): number {
-  const [rows, cols] = [parameters[0]?.rows ?? 0, parameters[0]?.cols ?? 0];
-  const [inputs, outputs] = [panels(cols / 9), panels(rows)];
+/** Bytes of a thread's scratch (assembly/winograd.ts), beyond those that every kernel has. */
+export function scratchOf(node: Node): number {
+  const { side, channels, filters } = extentsOf(node);
+  const [inputs, outputs] = [panels(channels), panels(filters)];
   const blocks = inputs * outputs > 32 ? 2 : 4;
-  const points = 16 * (blocks * (inputs + outputs) * 512 + 128);
-  return Math.max(inputs, outputs) * 512 + points + 16 * inputs * outputs * 256;
+  const tiles = side * side * (blocks * (inputs + outputs) * 512 + 128);
+  return 192 + 36 * 16 + Math.max(inputs, outputs) * 512 + tiles + transformedBytes(node);
 }

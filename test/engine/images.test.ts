@@ -83,6 +83,15 @@ const problems: readonly Problem[] = [
     ],
   },
   {
+    title: "5 × 5 and 3 × 3, valid and same, channels that fill no panels",
+    input: [8, 9, 2],
+    layers: [
+      ...[conv2d("a", 9, same), tanh(), conv2d("b", 12, { kernel: [5, 5] }), tanh()],
+      ...[conv2d("c", 10, { kernel: [5, 5], padding: "same" }), tanh()],
+      ...[conv2d("d", 9, same), tanh(), averagePool(2), dense("out", 3)],
+    ],
+  },
+  {
     title: "batch norm with and without relu",
     input: [5, 6, 3],
     layers: [

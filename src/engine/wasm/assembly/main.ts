@@ -123,7 +123,7 @@ function tilePhase(
     else if (kernel == layout.KERNEL_CONV_GRADIENT) convGradientTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_CONV_UPDATE) convUpdateTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_WINOGRAD_GRADIENT) winogradGradientTask(op + 12, task, control, scratch);
-    else if (kernel == layout.KERNEL_WINOGRAD_WEIGHTS) winogradWeightsTask(op + 12, task);
+    else if (kernel == layout.KERNEL_WINOGRAD_WEIGHTS) winogradWeightsTask(op + 12, task, scratch);
     else if (kernel == layout.KERNEL_BATCH_STATISTICS) batchStatisticsTask(op + 12, task, control);
     else if (kernel == layout.KERNEL_NORM_GRADIENT) normGradientTask(op + 12, task, control, scratch);
     else if (kernel == layout.KERNEL_FIXED_STATISTICS) fixedStatisticsTask(op + 12, task);

@@ -4,19 +4,18 @@ import { SQUARE } from "./dense";
 import { PANEL_BYTES, ROW_BYTES, ROWS } from "./layout";
 import { accumulateRows, multiply, rowAt, sumRows } from "./tile";
 import { imageBytes, inputBytes, outputPixels, WINDOW } from "./window";
+import { gradient3, input3, output3, taps3, weights3 } from "./winograd-3";
+import { gradient5, input5, output5, taps5, weights5 } from "./winograd-5";
 
 /**
- * Convolution with a 3 × 3 window and stride 1 by Winograd's F(2 × 2, 3 × 3): a tile of 2 × 2 outputs costs 16 products per
- * pair of channels instead of 36 (Winograd 1980; Lavin & Gray, CVPR 2016). With d the 4 × 4 inputs of a tile and g a filter,
+ * Convolution with stride 1 by Winograd's F(2 × 2, r × r), r = 3 or 5: a tile of 2 × 2 outputs costs (r + 1)² products per pair
+ * of channels instead of 4 r² (Winograd, 1980; Lavin & Gray, CVPR 2016). With d the inputs of a tile and g a filter,
  *
- *     y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A,   dg = A'ᵀ[Σ (Bᵀ d B) ⊙ (G' dy G'ᵀ)] A',   dd = y for dy and the turned filter.
+ *     y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)] A,   dg = A'ᵀ[Σ (Bᵀ d B) ⊙ (G' dy G'ᵀ)] A',   dd = y of dy and the turned filter.
  *
- * So each of the 16 points (i, j) of the transformed tiles is a matrix product over the channels, done here for 16 tiles
- * at a time by the register tiles of all products. Channels and filters are multiples of 8. All constants are 0, ±1 and ½.
+ * So each point of the transformed tiles is a matrix product over the channels, done here for 16 tiles at a time by the
+ * register tiles of all products.
  */
-
-/** Points of a transformed tile. */
-const POINTS: usize = 16;
 
 /** Tiles of a block: rows of a blocked matrix. */
 const TILES: usize = 16;
@@ -24,8 +23,13 @@ const TILES: usize = 16;
 /** Bytes that keep the points of a tile in different cache sets. */
 const SKEW: usize = 64;
 
-/** Most values, panels of channels × panels of filters, of which a gradient transforms 64 tiles at once; else 32. */
+/** Panels of channels × of filters up to which a gradient transforms 64 tiles at once; else 32. */
 const FEW: usize = 32;
+
+/** The thread's scratch: addresses of a tile's inputs, room of the transforms, then zeros. */
+const TABLE: usize = PATCHES;
+const ROOM: usize = TABLE + 192;
+const ZEROS: usize = ROOM + 36 * 16;
 
 /** Bytes from point to point of `blocks` blocks of tiles. */
 // @ts-ignore: decorator
@@ -34,47 +38,45 @@ function pointBytes(blocks: usize, panels: usize): usize {
   return blocks * panels * PANEL_BYTES + SKEW;
 }
 
-/** u = G g Gᵀ of one panel of outputs per task: [point][panel][input][8]. */
-export function winogradWeightsTask(op: usize, j: usize): void {
-  const panels: usize = load<u32>(op, 8);
-  const inputs: usize = load<u32>(op, 12);
-  const tap: usize = load<u32>(op, 20);
-  const flip = load<i32>(op, 24);
-  const point = panels * inputs * ROW_BYTES;
-  let from = <usize>load<u32>(op) + j * load<u32>(op, 16);
-  let to = <usize>load<u32>(op, 4) + j * inputs * ROW_BYTES;
-  // A turned filter is read from its last tap backwards.
-  const next = flip ? 0 - tap : tap;
-  if (flip) from += 8 * tap;
-  for (let i: usize = 0; i < inputs * ROW_BYTES; i += 16) {
-    const g0 = from + i, g1 = g0 + 3 * next, g2 = g1 + 3 * next;
-    filterRow(v128.load(g0), v128.load(g0 + next), v128.load(g0 + 2 * next), to + i, point);
-    filterRow(v128.load(g2), v128.load(g2 + next), v128.load(g2 + 2 * next), to + i + 12 * point, point);
-    const a = f32x4.add(v128.load(g0), v128.load(g2)), b = v128.load(g1);
-    const c = f32x4.add(v128.load(g0 + next), v128.load(g2 + next)), d = v128.load(g1 + next);
-    const e = f32x4.add(v128.load(g0 + 2 * next), v128.load(g2 + 2 * next)), f = v128.load(g1 + 2 * next);
-    const half = f32x4.splat(0.5);
-    filterRow(
-      f32x4.mul(half, f32x4.add(a, b)), f32x4.mul(half, f32x4.add(c, d)), f32x4.mul(half, f32x4.add(e, f)),
-      to + i + 4 * point, point,
-    );
-    filterRow(
-      f32x4.mul(half, f32x4.sub(a, b)), f32x4.mul(half, f32x4.sub(c, d)), f32x4.mul(half, f32x4.sub(e, f)),
-      to + i + 8 * point, point,
-    );
-  }
-}
-
-/** (a, b, c) Gᵀ to four points. */
+/** Side of a tile of inputs. */
 // @ts-ignore: decorator
 @inline
-function filterRow(a: v128, b: v128, c: v128, to: usize, point: usize): void {
-  const half = f32x4.splat(0.5);
-  const ends = f32x4.mul(half, f32x4.add(a, c)), middle = f32x4.mul(half, b);
-  v128.store(to, a);
-  v128.store(to + point, f32x4.add(ends, middle));
-  v128.store(to + 2 * point, f32x4.sub(ends, middle));
-  v128.store(to + 3 * point, c);
+function sideOf(op: usize): usize {
+  return <usize>load<u32>(op, 20) + 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function acrossOf(op: usize): usize {
+  return (<usize>load<u32>(op, 16) + 1) / 2;
+}
+
+/** Tiles of 2 × 2 outputs. */
+// @ts-ignore: decorator
+@inline
+function tilesOf(op: usize): usize {
+  return (<usize>load<u32>(op, 12) + 1) / 2 * acrossOf(op);
+}
+
+/** u = G g Gᵀ of one panel of outputs per task: [point][panel][8 ⌈inputs / 8⌉][8]. */
+export function winogradWeightsTask(op: usize, j: usize, scratch: usize): void {
+  const panels: usize = load<u32>(op, 8);
+  const bytes = <usize>load<u32>(op, 12) * ROW_BYTES;
+  const tap: usize = load<u32>(op, 20);
+  const turned = load<i32>(op, 24);
+  const side: usize = load<u32>(op, 28);
+  const all = (bytes + SQUARE - 1) / SQUARE * SQUARE;
+  const point = panels * all;
+  let from = <usize>load<u32>(op) + j * load<u32>(op, 16);
+  const to = <usize>load<u32>(op, 4) + j * all;
+  // A turned filter is read from its last tap backwards.
+  const next = turned ? 0 - tap : tap;
+  if (turned) from += ((side - 1) * (side - 1) - 1) * tap;
+  for (let i: usize = 0; i < bytes; i += 16) {
+    if (side == 4) weights3(from + i, next, to + i, point);
+    else weights5(from + i, next, to + i, point, scratch + ROOM);
+  }
+  for (let f: usize = 0; f < side * side; f++) memory.fill(to + f * point + bytes, 0, all - bytes);
 }
 
 /** y (+)= f(x ∗ g + b) for examples begin…end−1. */
@@ -86,23 +88,22 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
   const filters: usize = load<u32>(op, WINDOW + 16);
   const kind = load<i32>(op, WINDOW + 20);
   const more = load<i32>(op, WINDOW + 24);
-  const inputs = <usize>load<u32>(op, 8) / 8, outputs = filters / 8;
-  const tiles = tilesOf(op);
+  const inputs = (<usize>load<u32>(op, 8) + 7) / 8, outputs = (filters + 7) / 8;
+  const tiles = tilesOf(op), side = sideOf(op), points = side * side;
   const last = min<usize>(end, load<u32>(control, ROWS));
-  const zeros = scratch + PATCHES;
-  const v = zeros + inputs * PANEL_BYTES;
+  const v = scratch + ZEROS + inputs * PANEL_BYTES;
   const vPoint = pointBytes(1, inputs), mPoint = pointBytes(1, outputs);
-  const m = v + POINTS * vPoint;
-  memory.fill(zeros, 0, inputs * PANEL_BYTES);
+  const m = v + points * vPoint;
+  memory.fill(scratch + ZEROS, 0, inputs * PANEL_BYTES);
   for (let n = begin; n < last; n++) {
     const image = x + n * inputBytes(op);
     const to = y + n * imageBytes(outputPixels(op), outputs);
     for (let tile: usize = 0; tile < tiles; tile += TILES) {
       const count = min<usize>(tiles - tile, TILES);
       for (let t: usize = 0; t < count; t++) {
-        transformInput(op, image, tile + t, zeros, scratch, v + t * ROW_BYTES, vPoint, inputs);
+        transformInput(op, image, tile + t, scratch, v + t * ROW_BYTES, vPoint, inputs);
       }
-      for (let f: usize = 0; f < POINTS; f++) {
+      for (let f: usize = 0; f < points; f++) {
         const a = v + f * vPoint, w = u + f * outputs * inputs * SQUARE, out = m + f * mPoint;
         for (let j: usize = 0; j < outputs; j++) {
           for (let r: usize = 0; r < count * ROW_BYTES; r += 4 * ROW_BYTES) {
@@ -111,92 +112,45 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
         }
       }
       for (let t: usize = 0; t < count; t++) {
-        transformOutput(op, to, tile + t, m + t * ROW_BYTES, mPoint, outputs, bias, kind, more);
+        transformOutput(op, to, tile + t, scratch, m + t * ROW_BYTES, mPoint, outputs, bias, kind, more);
       }
     }
   }
 }
 
-/** Tiles of 2 × 2 outputs. */
-// @ts-ignore: decorator
-@inline
-function tilesOf(op: usize): usize {
-  return (<usize>load<u32>(op, 12) + 1) / 2 * acrossOf(op);
-}
-
-// @ts-ignore: decorator
-@inline
-function acrossOf(op: usize): usize {
-  return (<usize>load<u32>(op, 16) + 1) / 2;
-}
-
-/** Bᵀ d B of one tile to row `to` of the blocks of all points. `table` is room for 16 addresses. */
+/** The transformed inputs of one tile to row `to` of the blocks of all points. */
 function transformInput(
-  op: usize, image: usize, tile: usize, zeros: usize, table: usize, to: usize, point: usize, panels: usize,
+  op: usize, image: usize, tile: usize, scratch: usize, to: usize, point: usize, panels: usize,
 ): void {
   const height = load<i32>(op), width = load<i32>(op, 4);
   const across = acrossOf(op);
+  const side = <i32>sideOf(op);
   const top = <i32>(tile / across) * 2 - load<i32>(op, 36);
   const left = <i32>(tile % across) * 2 - load<i32>(op, 40);
-  for (let i = 0, at = table; i < 4; i++) {
+  const table = scratch + TABLE;
+  for (let i = 0, at = table; i < side; i++) {
     const inside = <u32>(top + i) < <u32>height;
     const first = (top + i) * width + left;
-    for (let j = 0; j < 4; j++, at += 4) {
+    for (let j = 0; j < side; j++, at += 4) {
       const there = inside && <u32>(left + j) < <u32>width;
-      store<u32>(at, <u32>(there ? rowAt(image, panels, first + j) : zeros));
+      store<u32>(at, <u32>(there ? rowAt(image, panels, first + j) : scratch + ZEROS));
     }
   }
   for (let p: usize = 0; p < panels * PANEL_BYTES; p += PANEL_BYTES) {
-    inputHalf(table, p, to + p, point);
-    inputHalf(table, p + 16, to + p + 16, point);
+    if (side == 4) {
+      input3(table, p, to + p, point);
+      input3(table, p + 16, to + p + 16, point);
+    } else {
+      input5(table, p, to + p, point, scratch + ROOM);
+      input5(table, p + 16, to + p + 16, point, scratch + ROOM);
+    }
   }
 }
 
-/** Four channels of a tile. */
-// @ts-ignore: decorator
-@inline
-function inputHalf(table: usize, at: usize, to: usize, point: usize): void {
-  let a = v128.load(<usize>load<u32>(table) + at), b = v128.load(<usize>load<u32>(table, 16) + at);
-  let c = v128.load(<usize>load<u32>(table, 32) + at), d = v128.load(<usize>load<u32>(table, 48) + at);
-  const t00 = f32x4.sub(a, c), t10 = f32x4.add(b, c), t20 = f32x4.sub(c, b), t30 = f32x4.sub(b, d);
-  a = v128.load(<usize>load<u32>(table, 8) + at);
-  b = v128.load(<usize>load<u32>(table, 24) + at);
-  c = v128.load(<usize>load<u32>(table, 40) + at);
-  d = v128.load(<usize>load<u32>(table, 56) + at);
-  const t02 = f32x4.sub(a, c), t12 = f32x4.add(b, c), t22 = f32x4.sub(c, b), t32 = f32x4.sub(b, d);
-  v128.store(to, f32x4.sub(t00, t02));
-  v128.store(to + 4 * point, f32x4.sub(t10, t12));
-  v128.store(to + 8 * point, f32x4.sub(t20, t22));
-  v128.store(to + 12 * point, f32x4.sub(t30, t32));
-  a = v128.load(<usize>load<u32>(table, 4) + at);
-  b = v128.load(<usize>load<u32>(table, 20) + at);
-  c = v128.load(<usize>load<u32>(table, 36) + at);
-  d = v128.load(<usize>load<u32>(table, 52) + at);
-  const t01 = f32x4.sub(a, c), t11 = f32x4.add(b, c), t21 = f32x4.sub(c, b), t31 = f32x4.sub(b, d);
-  to += point;
-  v128.store(to, f32x4.add(t01, t02));
-  v128.store(to + 4 * point, f32x4.add(t11, t12));
-  v128.store(to + 8 * point, f32x4.add(t21, t22));
-  v128.store(to + 12 * point, f32x4.add(t31, t32));
-  to += point;
-  v128.store(to, f32x4.sub(t02, t01));
-  v128.store(to + 4 * point, f32x4.sub(t12, t11));
-  v128.store(to + 8 * point, f32x4.sub(t22, t21));
-  v128.store(to + 12 * point, f32x4.sub(t32, t31));
-  a = v128.load(<usize>load<u32>(table, 12) + at);
-  b = v128.load(<usize>load<u32>(table, 28) + at);
-  c = v128.load(<usize>load<u32>(table, 44) + at);
-  d = v128.load(<usize>load<u32>(table, 60) + at);
-  to += point;
-  v128.store(to, f32x4.sub(t01, f32x4.sub(a, c)));
-  v128.store(to + 4 * point, f32x4.sub(t11, f32x4.add(b, c)));
-  v128.store(to + 8 * point, f32x4.sub(t21, f32x4.sub(c, b)));
-  v128.store(to + 12 * point, f32x4.sub(t31, f32x4.sub(b, d)));
-}
-
-/** Aᵀ m A of one tile, with bias and activation, to its pixels in the image `y`. */
+/** Outputs of one tile from row `m` of all points, with bias and activation, to their pixels in the image `y`. */
 function transformOutput(
-  op: usize, y: usize, tile: usize, m: usize, point: usize, panels: usize, bias: usize, kind: i32, more: i32,
+  op: usize, y: usize, tile: usize, scratch: usize, m: usize, point: usize, panels: usize, bias: usize,
+  kind: i32, more: i32,
 ): void {
   const height: usize = load<u32>(op, 12), width: usize = load<u32>(op, 16);
   const across = acrossOf(op);
@@ -205,29 +159,17 @@ function transformOutput(
   const right = left + 1 < width, below = top + 1 < height;
   const y00 = rowAt(y, panels, pixel), y01 = rowAt(y, panels, pixel + 1);
   const y10 = rowAt(y, panels, pixel + width), y11 = rowAt(y, panels, pixel + width + 1);
+  const three = sideOf(op) == 4;
+  const out = scratch + TABLE;
   for (let p: usize = 0; p < panels * PANEL_BYTES; p += p % 32 == 0 ? 16 : PANEL_BYTES - 16) {
     const b = bias ? v128.load(bias + p / PANEL_BYTES * ROW_BYTES + p % 32) : f32x4.splat(0);
-    let at = m + p;
-    let c1 = v128.load(at + 4 * point), c2 = v128.load(at + 8 * point);
-    let top0 = f32x4.add(f32x4.add(v128.load(at), c1), c2);
-    let low0 = f32x4.sub(f32x4.sub(c1, c2), v128.load(at + 12 * point));
-    at += point;
-    c1 = v128.load(at + 4 * point), c2 = v128.load(at + 8 * point);
-    const top1 = f32x4.add(f32x4.add(v128.load(at), c1), c2);
-    const low1 = f32x4.sub(f32x4.sub(c1, c2), v128.load(at + 12 * point));
-    at += point;
-    c1 = v128.load(at + 4 * point), c2 = v128.load(at + 8 * point);
-    const top2 = f32x4.add(f32x4.add(v128.load(at), c1), c2);
-    const low2 = f32x4.sub(f32x4.sub(c1, c2), v128.load(at + 12 * point));
-    at += point;
-    c1 = v128.load(at + 4 * point), c2 = v128.load(at + 8 * point);
-    const top3 = f32x4.add(f32x4.add(v128.load(at), c1), c2);
-    const low3 = f32x4.sub(f32x4.sub(c1, c2), v128.load(at + 12 * point));
-    put(y00 + p, f32x4.add(f32x4.add(top0, top1), top2), b, kind, more);
-    if (right) put(y01 + p, f32x4.sub(f32x4.sub(top1, top2), top3), b, kind, more);
+    if (three) output3(m + p, point, out);
+    else output5(m + p, point, out, scratch + ROOM);
+    put(y00 + p, v128.load(out), b, kind, more);
+    if (right) put(y01 + p, v128.load(out, 16), b, kind, more);
     if (!below) continue;
-    put(y10 + p, f32x4.add(f32x4.add(low0, low1), low2), b, kind, more);
-    if (right) put(y11 + p, f32x4.sub(f32x4.sub(low1, low2), low3), b, kind, more);
+    put(y10 + p, v128.load(out, 32), b, kind, more);
+    if (right) put(y11 + p, v128.load(out, 48), b, kind, more);
   }
 }
 
@@ -249,19 +191,19 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
   const chunks: usize = load<u32>(op, WINDOW + 12);
   const bias: usize = load<u32>(op, WINDOW + 20);
   const channels: usize = load<u32>(op, 8);
-  const inputs = channels / 8, outputs = filters / 8;
-  const pixels = outputPixels(op), tiles = tilesOf(op);
+  const inputs = (channels + 7) / 8, outputs = (filters + 7) / 8;
+  const pixels = outputPixels(op), tiles = tilesOf(op), side = sideOf(op), points = side * side;
   const rows: usize = load<u32>(control, ROWS);
   const first = chunk * rows / chunks, end = (chunk + 1) * rows / chunks;
   const blocks: usize = inputs * outputs > FEW ? 2 : 4;
   const vPoint = pointBytes(blocks, inputs), gPoint = pointBytes(blocks, outputs);
-  const zeros = scratch + PATCHES;
-  const v = zeros + max(inputs, outputs) * PANEL_BYTES;
-  const g = v + POINTS * vPoint;
-  const s = g + POINTS * gPoint;
-  const point = outputs * channels * ROW_BYTES;
-  memory.fill(zeros, 0, max(inputs, outputs) * PANEL_BYTES);
-  memory.fill(s, 0, POINTS * point);
+  const zeroBytes = max(inputs, outputs) * PANEL_BYTES;
+  const v = scratch + ZEROS + zeroBytes;
+  const g = v + points * vPoint;
+  const s = g + points * gPoint;
+  const panel = inputs * SQUARE, point = outputs * panel;
+  memory.fill(scratch + ZEROS, 0, zeroBytes);
+  memory.fill(s, 0, points * point);
   const all = (end - first) * tiles;
   for (let tile: usize = 0; tile < all; tile += blocks * TILES) {
     const count = min(all - tile, blocks * TILES);
@@ -269,13 +211,13 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
       const n = first + (tile + t) / tiles, here = (tile + t) % tiles;
       const row = t % TILES * ROW_BYTES, block = t / TILES * PANEL_BYTES;
       const image = x + n * inputBytes(op), gradient = dy + n * imageBytes(pixels, outputs);
-      transformInput(op, image, here, zeros, scratch, v + block * inputs + row, vPoint, inputs);
-      transformGradient(op, gradient, here, zeros, g + block * outputs + row, gPoint, outputs);
+      transformInput(op, image, here, scratch, v + block * inputs + row, vPoint, inputs);
+      transformGradient(op, gradient, here, scratch, g + block * outputs + row, gPoint, outputs);
     }
-    for (let f: usize = 0; f < POINTS; f++) {
+    for (let f: usize = 0; f < points; f++) {
       for (let j: usize = 0; j < outputs; j++) {
         const columns = g + f * gPoint + j * PANEL_BYTES;
-        const sums = s + f * point + j * channels * ROW_BYTES;
+        const sums = s + f * point + j * panel;
         for (let k: usize = 0; k < inputs * 2; k++) {
           accumulateRows(
             v + f * vPoint + (k >> 1) * PANEL_BYTES + (k & 1) * 16, inputs * PANEL_BYTES,
@@ -285,12 +227,15 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
       }
     }
   }
-  const to = <usize>load<u32>(op, WINDOW + 16) + chunk * 9 * point;
+  const tap = channels * ROW_BYTES, filled = (side - 1) * (side - 1) * tap;
+  const square = (filled + SQUARE - 1) / SQUARE * SQUARE;
   for (let j: usize = 0; j < outputs; j++) {
-    for (let i: usize = 0; i < channels * ROW_BYTES; i += 16) {
-      const from = s + j * channels * ROW_BYTES + i;
-      transformSums(from, point, to + j * 9 * channels * ROW_BYTES + i, channels * ROW_BYTES);
+    const to = <usize>load<u32>(op, WINDOW + 16) + (chunk * outputs + j) * square;
+    for (let i: usize = 0; i < tap; i += 16) {
+      if (side == 4) taps3(s + j * panel + i, point, to + i, tap);
+      else taps5(s + j * panel + i, point, to + i, tap, scratch + ROOM);
     }
+    memory.fill(to + filled, 0, square - filled);
     if (!bias) continue;
     const total = bias + (chunk * outputs + j) * ROW_BYTES;
     memory.fill(total, 0, ROW_BYTES);
@@ -302,58 +247,24 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
   }
 }
 
-/** G' dy G'ᵀ of one tile to row `to` of the blocks of all points. */
+/** The transformed gradients of one tile of outputs to row `to` of the blocks of all points. */
 function transformGradient(
-  op: usize, image: usize, tile: usize, zeros: usize, to: usize, point: usize, panels: usize,
+  op: usize, image: usize, tile: usize, scratch: usize, to: usize, point: usize, panels: usize,
 ): void {
   const height: usize = load<u32>(op, 12), width: usize = load<u32>(op, 16);
   const across = acrossOf(op);
   const top = tile / across * 2, left = tile % across * 2;
   const pixel = top * width + left;
   const right = left + 1 < width, below = top + 1 < height;
+  const zeros = scratch + ZEROS;
   const d00 = rowAt(image, panels, pixel);
   const d01 = right ? rowAt(image, panels, pixel + 1) : zeros;
   const d10 = below ? rowAt(image, panels, pixel + width) : zeros;
   const d11 = right && below ? rowAt(image, panels, pixel + width + 1) : zeros;
-  const half = f32x4.splat(0.5);
+  const three = sideOf(op) == 4;
   for (let p: usize = 0; p < panels * PANEL_BYTES; p += p % 32 == 0 ? 16 : PANEL_BYTES - 16) {
     const a = v128.load(d00 + p), b = v128.load(d01 + p), c = v128.load(d10 + p), d = v128.load(d11 + p);
-    gradientRow(a, b, to + p, point);
-    gradientRow(f32x4.mul(half, f32x4.add(a, c)), f32x4.mul(half, f32x4.add(b, d)), to + p + 4 * point, point);
-    gradientRow(f32x4.mul(half, f32x4.sub(a, c)), f32x4.mul(half, f32x4.sub(b, d)), to + p + 8 * point, point);
-    gradientRow(c, d, to + p + 12 * point, point);
-  }
-}
-
-/** (a, b) G'ᵀ to four points. */
-// @ts-ignore: decorator
-@inline
-function gradientRow(a: v128, b: v128, to: usize, point: usize): void {
-  const half = f32x4.splat(0.5);
-  v128.store(to, a);
-  v128.store(to + point, f32x4.mul(half, f32x4.add(a, b)));
-  v128.store(to + 2 * point, f32x4.mul(half, f32x4.sub(a, b)));
-  v128.store(to + 3 * point, b);
-}
-
-/** A'ᵀ s A' of four sums to nine taps. */
-// @ts-ignore: decorator
-@inline
-function transformSums(s: usize, point: usize, to: usize, tap: usize): void {
-  for (let j: usize = 0; j < 4; j++) {
-    // Column j in place of its first three points.
-    const at = s + j * point;
-    const c1 = v128.load(at + 4 * point), c2 = v128.load(at + 8 * point);
-    const sum = f32x4.add(c1, c2);
-    v128.store(at, f32x4.add(v128.load(at), sum));
-    v128.store(at + 4 * point, f32x4.sub(c1, c2));
-    v128.store(at + 8 * point, f32x4.sub(sum, v128.load(at + 12 * point)));
-  }
-  for (let i: usize = 0; i < 3; i++, s += 4 * point, to += 3 * tap) {
-    const c1 = v128.load(s + point), c2 = v128.load(s + 2 * point);
-    const sum = f32x4.add(c1, c2);
-    v128.store(to, f32x4.add(v128.load(s), sum));
-    v128.store(to + tap, f32x4.sub(c1, c2));
-    v128.store(to + 2 * tap, f32x4.sub(sum, v128.load(s + 3 * point)));
+    if (three) gradient3(a, b, c, d, to + p, point);
+    else gradient5(a, b, c, d, to + p, point, scratch + ROOM);
   }
 }
