@@ -10,8 +10,8 @@ export function mixed(index: number, salt: number): number {
 }
 
 /**
- * `count` training examples in the shape of `network`'s input, 10 classes, and one example to test: squares of 8 pixels
- * with a little noise, so that examples differ in the mean over their pixels too.
+ * `count` training examples in the shape of `network`'s input, 10 classes, the first 8 of them to test: squares of 8
+ * pixels with a little noise, so that examples differ in the mean over their pixels too.
  */
 export function hashedData({ input }: Network, count: number, salt: number): Dataset {
   const [height = 1, width = 1, channels = 1] = input;
@@ -24,10 +24,11 @@ export function hashedData({ input }: Network, count: number, salt: number): Dat
     return (3 * (mixed(square, salt + 1) >>> 24) + (mixed(i, salt) >>> 24)) >> 2;
   });
   const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7) % 10);
+  const tests = Math.min(count, 8);
   return {
     ...{ name: "hashed data", source: "computed", shape: [height, width, channels], classes: 10 },
     train: { images, labels, count },
-    test: { images: images.slice(0, inputs), labels: labels.slice(0, 1), count: 1 },
+    test: { images: images.slice(0, tests * inputs), labels: labels.slice(0, tests), count: tests },
     mean: Float32Array.from({ length: inputs }, (_, i) => ((i * 5) % 16) / 16),
   };
 }
