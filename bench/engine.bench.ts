@@ -84,6 +84,10 @@ export async function run(args: string[]): Promise<void> {
   if (!(Number(seconds) > 0)) {
     throw new RangeError(`bench: --seconds must be a number above 0, got "${seconds}".`);
   }
+  if (values.profile && python) {
+    throw new RangeError("bench: --profile has no peer, got --python too. Leave one of them out.");
+  }
+  const torch = python && (await torchOf(python));
   await build({ only: ["wasm", "code"] });
   const nodes = await Promise.all(
     values.node.map(async (file) => ({ file, version: await versionOf(file) })),
@@ -92,13 +96,15 @@ export async function run(args: string[]): Promise<void> {
     for (const row of rows) if (values.json) console.log(JSON.stringify(row));
     if (!values.json) console.log(`${text()}\n`);
   };
-  if (!values.json) console.log(`${machine()}\n`);
+  if (!values.json) console.log(`${machine()}${torch ? `; PyTorch ${torch}` : ""}\n`);
   if (values.profile) {
     for (const { net } of nets) {
       for (const node of nodes) {
         const script = ["engine_profile.ts", net, `${batch}`, seconds];
         const profile = await ours<Profile>(node.file, script);
-        const rows = kernelRows(profile).map((row) => ({ net, node: node.version, ...row }));
+        const stepMs = round(profile.stepMs, 3);
+        const head = { net, node: node.version, stepMs };
+        const rows = kernelRows(profile).map((row) => ({ ...head, ...row }));
         show(rows, () => profileText(`${net}, Node ${node.version}`, profile));
       }
     }
@@ -238,5 +244,24 @@ async function last(command: string, args: string[]): Promise<unknown> {
 }
 
 async function versionOf(node: string): Promise<string> {
-  return (await execute(node, ["--version"])).stdout.trim();
+  const cannot = (cause: unknown) => {
+    throw new RangeError(
+      `bench: --node must be a node binary, got "${node}", which does not run.`,
+      {
+        cause,
+      },
+    );
+  };
+  return (await execute(node, ["--version"]).catch(cannot)).stdout.trim();
+}
+
+async function torchOf(python: string): Promise<string> {
+  const cannot = (cause: unknown) => {
+    throw new RangeError(
+      `bench: --python must be a Python that can import torch, got "${python}", which cannot.`,
+      { cause },
+    );
+  };
+  const script = "import torch; print(torch.__version__)";
+  return (await execute(python, ["-c", script]).catch(cannot)).stdout.trim();
 }

@@ -28,7 +28,10 @@ export interface OpTime {
   /** The size of its product, for people; "" of an op that has none. */
   readonly shape: string;
   readonly ms: number;
-  /** 2 for each product with a weight, those with padding included; 0 of an op that has none. */
+  /**
+   * 2 for each product with a weight, those with padding included; 0 of an op that has none. Of a convolution they are
+   * those of the direct method, so one that saves products can be above the peak.
+   */
   readonly flops: number;
 }
 
@@ -118,7 +121,7 @@ function phaseByOps({ axis, taskRows = 16 }: Phase, p: number): void {
 }
 
 function product({ kernel, layer, args }: Op): { shape: string; flops: number } {
-  if (kernel === "conv" || kernel === "convInput" || kernel === "convGradient") {
+  if ("filters" in args) {
     const { kernelHeight, kernelWidth, channels, outHeight, outWidth, filters } = args;
     const patch = kernelHeight * kernelWidth * channels;
     return {
