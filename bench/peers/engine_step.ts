@@ -1,49 +1,26 @@
 /**
  * Times our training step of a network, in a process of its own, as peers/pytorch_step.py does:
  *
- *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS [lenet300 | lenet5 | resnet20]
+ *     node --import tsx bench/peers/engine_step.ts NET THREADS BATCH MINIBATCHES SECONDS
  *
- * Prints one JSON line: median and 10th percentile in ms per step, over epochs of MINIBATCHES steps; the gather of
- * the minibatches from the uint8 images is included.
+ * NET: lenet300 | lenet5 | resnet20. Prints one JSON line: median and 10th percentile in ms per step, over epochs of
+ * MINIBATCHES steps, the gather of the minibatches from the uint8 images included; peak memory, less that after the
+ * imports.
  */
-import type { Split } from "../../src/data/dataset.ts";
-import { wasmEngine } from "../../src/engine/wasm/engine.ts";
-import { random } from "../../src/math/random.ts";
-import type { Model } from "../../src/net/network.ts";
-import { lenet5, lenet300, resnet } from "../../src/net/zoo.ts";
+import { readFileSync } from "node:fs";
+import { problem } from "./engine_nets.ts";
+import { library } from "./library.ts";
 
-const [threads, batch, minibatches, seconds] = process.argv.slice(2, 6).map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
-const nets: Readonly<Record<string, () => Model>> = {
-  lenet300: () => lenet300({ seed: 1 }),
-  lenet5: () => lenet5({ seed: 1 }),
-  resnet20: () => resnet({ depth: 20, seed: 1 }),
-};
-const { network, weights } = (nets[process.argv[6] ?? "lenet300"] as () => Model)();
-const [height, width, channels] = network.input as [number, number, number];
-const inputs = height * width * channels;
+const [name, ...numbers] = process.argv.slice(2);
+const [threads = 1, batch = 128, minibatches = 1, seconds = 1] = numbers.map(Number);
+const imported = resident();
+
 const count = batch * minibatches;
-const rng = random(1);
-const images = Uint8Array.from({ length: count * inputs }, () => rng.uniform() * 256);
-const labels = Uint8Array.from({ length: count }, () => rng.uniform() * 10);
-const train: Split = { images, labels, count };
-const session = await wasmEngine({ threads }).open(
-  network,
-  {
-    name: "noise",
-    source: "seeded noise",
-    shape: [height, width, channels],
-    classes: 10,
-    train,
-    test: { images: images.slice(0, inputs), labels: labels.slice(0, 1), count: 1 },
-    mean: new Float32Array(inputs).fill(0.5),
-  },
-  { batch },
-);
+const {
+  model: { network, weights },
+  data,
+} = problem(name ?? "", count);
+const session = await library.wasmEngine({ threads }).open(network, data, { batch });
 session.write(weights);
 session.setTargets(
   Object.fromEntries(Object.entries(weights).filter(([key]) => key.endsWith(".w"))),
@@ -63,4 +40,20 @@ while (total < seconds || times.length < 3) {
 await session.close();
 times.sort((a, b) => a - b);
 const at = (fraction: number) => times[Math.floor(times.length * fraction)];
-console.log(JSON.stringify({ peer: "lclab", median_ms: at(0.5), p10_ms: at(0.1), steps }));
+const peak = process.resourceUsage().maxRSS * 1024;
+console.log(
+  JSON.stringify({
+    ...{ peer: "lclab", median_ms: at(0.5), p10_ms: at(0.1) },
+    ...{ peak_bytes: peak - imported, steps },
+  }),
+);
+
+/** Bytes in memory now. Linux keeps the number that its own peak is the peak of. */
+function resident(): number {
+  try {
+    const status = readFileSync("/proc/self/status", "utf8");
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) * 1024;
+  } catch {
+    return process.memoryUsage().rss;
+  }
+}

@@ -1,18 +1,35 @@
 """Time one LC training step in PyTorch on the CPU: forward, backward, penalty mu*(w - target), Nesterov SGD.
 
-    python pytorch_step.py NET THREADS BATCH SECONDS [VARIANT]
+    python pytorch_step.py NET THREADS BATCH MINIBATCHES SECONDS [VARIANT]
 
 NET: mlp (LeNet300, tanh) | lenet5 | resnet20 (3x32x32).  VARIANT: any of cl (channels_last), compile, fused, joined by '-'.
-Prints one JSON line: median and 10th percentile in ms. The data stay in memory; no data loader. engine.bench.ts runs the
-contestants in turn and sets the glibc variables that spare PyTorch its page faults.
+Prints one JSON line: median and 10th percentile in ms; peak memory, less that after the imports. MINIBATCHES of float32
+examples stay in memory, and a minibatch is a view of them: no data loader, no gather. engine.bench.ts runs the contestants
+in turn and sets the glibc variables that spare PyTorch its page faults.
 """
-import json, os, sys, time
+import json, os, resource, sys, time
 
-net, threads, batch, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-variant = sys.argv[5] if len(sys.argv) > 5 else "plain"
+net, threads, batch, batches, seconds = sys.argv[1], *map(int, sys.argv[2:5]), float(sys.argv[5])
+variant = sys.argv[6] if len(sys.argv) > 6 else "plain"
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
 import torch, torch.nn as nn, torch.nn.functional as F
 
+
+def resident():
+    """Bytes in memory now; where /proc is not, the most so far."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+    except OSError:
+        return peak()
+
+
+def peak():
+    """Most bytes in memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+imported = resident()
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 
@@ -24,12 +41,12 @@ class Block(nn.Module):
         super().__init__()
         self.c1, self.b1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False), nn.BatchNorm2d(cout)
         self.c2, self.b2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False), nn.BatchNorm2d(cout)
-        self.stride, self.pad = stride, (cout - cin) // 2
+        self.stride, self.pad = stride, cout - cin
 
     def forward(self, x):
         y = self.b2(self.c2(F.relu(self.b1(self.c1(x)))))
         if self.stride != 1:
-            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.pad, self.pad))
+            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.pad))
         return F.relu(y + x)
 
 
@@ -49,7 +66,6 @@ elif net == "resnet20":
 else:
     sys.exit(f"NET must be mlp, lenet5 or resnet20, got {net!r}")
 
-batches = 20
 x, y = torch.rand(batches * batch, *shape), torch.randint(0, 10, (batches * batch,))
 if "cl" in variant.split("-") and len(shape) == 3:
     model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -84,4 +100,5 @@ while time.perf_counter() - start < seconds or i < 10:
     i += 1
 times.sort()
 print(json.dumps({"peer": f"torch-{variant}", "net": net, "threads": threads, "batch": batch,
-                  "median_ms": times[len(times) // 2], "p10_ms": times[len(times) // 10], "steps": i, "loss": loss}))
+                  "median_ms": times[len(times) // 2], "p10_ms": times[len(times) // 10],
+                  "peak_bytes": peak() - imported, "steps": i, "loss": loss}))
