@@ -52,6 +52,7 @@ export { type RankSelected, rankSelection } from "./compression/rank-selection.t
 export type { Kept, Pruned } from "./compression/sparse.ts";
 export { ternarize } from "./compression/ternarize.ts";
 export { uniform } from "./compression/uniform.ts";
+export { type Augmentation, augmented } from "./data/augment.ts";
 export { type CifarCopy, cifar10 } from "./data/cifar.ts";
 export type { Dataset, Split } from "./data/dataset.ts";
 export type { Decode, Picture } from "./data/decode.ts";

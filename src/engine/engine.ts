@@ -60,7 +60,7 @@ export interface EpochOptions {
   readonly momentum: number;
   /** Penalty weight μ ≥ 0. */
   readonly mu: number;
-  /** Seed of the dropout masks, an int32; one per epoch. Default: made from `order`. */
+  /** Seed of the dropout masks and of augmentation, an int32; one per epoch. Default: made from `order`. */
   readonly seed?: number;
   /** Stops after the current minibatch. */
   readonly signal?: AbortSignal;

@@ -94,11 +94,11 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
 
 /** What a state records of the options. */
 export function runSpec({ lStep, mu, data, importance }: RunOptions): LCState["run"] {
-  const { name, train, test } = data;
+  const { name, train, test, augment } = data;
   return {
     lStep,
     mu: [...mu],
-    data: { name, train: train.count, test: test.count },
+    data: { name, train: train.count, test: test.count, ...(augment ? { augment } : {}) },
     ...(importance ? { importance: digest(importance) } : {}),
   };
 }

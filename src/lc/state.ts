@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CompressionSpec } from "../compression/contract.ts";
+import type { Augmentation } from "../data/augment.ts";
 import { LCError } from "../errors.ts";
 import type { Schedule, Sgd } from "./schedules.ts";
 
@@ -15,7 +16,12 @@ export interface LCState {
   readonly run: {
     readonly lStep: Sgd;
     readonly mu: Schedule;
-    readonly data: { readonly name: string; readonly train: number; readonly test: number };
+    readonly data: {
+      readonly name: string;
+      readonly train: number;
+      readonly test: number;
+      readonly augment?: Augmentation;
+    };
     /** SHA-256 of the importance weights, if there are any. */
     readonly importance?: string;
   };

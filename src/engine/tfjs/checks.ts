@@ -1,3 +1,4 @@
+import { checkAugmentation } from "../../data/augment.ts";
 import type { Dataset } from "../../data/dataset.ts";
 
 /** @throws RangeError if `data` or `batch` do not fit a network of `inputs` and `outputs` values. */
@@ -13,6 +14,7 @@ export function checkData(
       `tfjs engine: network "${network}" reads ${inputs} values, ${data.name} has ${data.mean.length}.`,
     );
   }
+  checkAugmentation("tfjs engine", data);
   for (const split of ["train", "test"] as const) {
     const { images, labels, count } = data[split];
     if (images.length !== count * inputs || labels.length !== count) {

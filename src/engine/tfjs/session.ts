@@ -7,6 +7,7 @@ import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
 import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
 import { endsInSoftmax } from "../../net/tfjs-read.ts";
+import { fingerprint } from "../augment.ts";
 import type {
   EngineSession,
   EpochOptions,
@@ -168,10 +169,11 @@ class Session implements EngineSession {
     const batches = Math.ceil(train.count / batch);
     checkEpoch(options, train.count, batches);
     const start = performance.now();
+    const seed = options.seed ?? fingerprint(order);
     let [next, lossSum, examples, finite, told] = [from, 0, 0, true, start];
     while (next < batches && finite && !signal?.aborted) {
       const chosen = order.subarray(next * batch, (next + 1) * batch);
-      const loss = await this.#step(chosen, options);
+      const loss = await this.#step(chosen, seed, options);
       finite = Number.isFinite(loss);
       if (!finite) break;
       next++;
@@ -187,12 +189,12 @@ class Session implements EngineSession {
   }
 
   /** One minibatch; its loss. If that is not finite, nothing has changed. */
-  async #step(chosen: Uint32Array, options: EpochOptions): Promise<number> {
+  async #step(chosen: Uint32Array, seed: number, options: EpochOptions): Promise<number> {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
     const before = snapshot(tf, frozen);
-    const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
+    const { loss, grads } = await this.#gradients(this.#gather("train", chosen, seed), true);
     if (Number.isFinite(loss)) {
       for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, options);
       tf.dispose(before);
@@ -286,9 +288,11 @@ class Session implements EngineSession {
     inUse.delete(this.#model);
   }
 
-  #gather(split: "train" | "test", chosen: ArrayLike<number>): Minibatch {
+  /** @param seed Given: with augmented images. */
+  #gather(split: "train" | "test", chosen: ArrayLike<number>, seed?: number): Minibatch {
     const { input } = this.#network;
-    return gather(this.#tf, this.#data, this.#data[split], chosen, input, this.#options.outputs);
+    const { outputs } = this.#options;
+    return gather(this.#tf, this.#data, this.#data[split], chosen, input, outputs, seed);
   }
 
   /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */

@@ -1,3 +1,4 @@
+import { checkAugmentation } from "../../data/augment.ts";
 import type { Dataset, Split } from "../../data/dataset.ts";
 import type { Network, Weights } from "../../net/network.ts";
 import type { EpochOptions } from "../engine.ts";
@@ -15,6 +16,12 @@ export function checkData(network: Network, data: Dataset, batch: number): void 
   if (data.mean.length !== inputs) {
     throw new RangeError(
       `wasm engine: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
+    );
+  }
+  checkAugmentation("wasm engine", data);
+  if (data.augment && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
+    throw new RangeError(
+      `wasm engine: augmented images must have the shape network "${network.name}" reads, ${shape(network.input)}; ${data.name} has ${shape(data.shape)}.`,
     );
   }
   checkSplit(data.train, "train", data.name, inputs, classes);

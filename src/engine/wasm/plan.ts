@@ -38,7 +38,7 @@ export function plan(
 ): Plan {
   const arena = new Arena();
   const most = Math.max(data.train.count, data.test.count, 1);
-  const compiled = compile(network, arena, { batch, evaluation: most, importance });
+  const compiled = compile(network, arena, { batch, evaluation: most, importance, data });
   const { train, evaluate, evaluateOther, fisher } = compiled;
   const all = [train, evaluate, evaluateOther, ...(fisher ? [fisher] : [])];
   const programs = all.map((program) => {

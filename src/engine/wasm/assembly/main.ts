@@ -64,7 +64,7 @@ function rowPhase(
       const args = op + 12;
       if (kernel == KERNEL_DENSE) denseRows(args, begin, end);
       else if (kernel == KERNEL_DENSE_INPUT) denseInputRows(args, begin, end);
-      else if (kernel == KERNEL_GATHER) gatherRows(args, begin, end, control);
+      else if (kernel == KERNEL_GATHER) gatherRows(args, begin, end, control, scratch);
       else if (kernel == KERNEL_SOFTMAX) softmaxRows(args, begin, end, control);
       else if (kernel == KERNEL_ACTIVATE) activateRows(args, begin, end);
       else if (kernel == KERNEL_ACTIVATE_INPUT) activateInputRows(args, begin, end);
@@ -89,7 +89,7 @@ function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: 
   else if (kernel == layout.KERNEL_COPY_IMAGE) copyImageRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_ACTIVATE_IMAGE) activateImageRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_ACTIVATE_IMAGE_INPUT) activateImageInputRows(args, begin, end, control);
-  else if (kernel == layout.KERNEL_GATHER_IMAGE) gatherImageRows(args, begin, end, control);
+  else if (kernel == layout.KERNEL_GATHER_IMAGE) gatherImageRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_FLATTEN) flattenRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_FLATTEN_INPUT) flattenInputRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_GLOBAL_AVERAGE) globalAverageRows(args, begin, end, control);
