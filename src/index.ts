@@ -73,7 +73,16 @@ export { fisher } from "./lc/fisher.ts";
 export { compress, type Plan } from "./lc/plan.ts";
 export type { Progress } from "./lc/progress.ts";
 export type { RunOptions } from "./lc/run-options.ts";
-export { geometric, type Schedule, type Sgd, schedules, sgd } from "./lc/schedules.ts";
+export {
+  type Adam,
+  adam,
+  geometric,
+  type LStep,
+  type Schedule,
+  type Sgd,
+  schedules,
+  sgd,
+} from "./lc/schedules.ts";
 export { type Flops, flopsOf, type Size, sizeOf } from "./lc/size.ts";
 export type { CStepSummary, Solution } from "./lc/solution.ts";
 export { decodeState, encodeState, type LCState } from "./lc/state.ts";

@@ -5,7 +5,7 @@ import { compileImages } from "./image-program.ts";
 import { panels } from "./packing.ts";
 import { backward, type Context, type Forward, forward, softmaxOp, width } from "./passes.ts";
 import type { Op, Program } from "./program.ts";
-import { type Slot, takeSlot } from "./slots.ts";
+import { type Room, type Slot, takeSlots } from "./slots.ts";
 import { isDenseChain, type Stage, size, stages } from "./stages.ts";
 import { fisherOp, updateOp } from "./updates.ts";
 
@@ -38,18 +38,16 @@ const EVALUATION_ROWS = 512;
 const SCRATCH = 256;
 
 /**
- * Compiles loss + penalty + Nesterov SGD of `network` into programs over `arena`.
+ * Compiles loss + penalty + optimiser of `network` into programs over `arena`.
  * @throws RangeError for layers this engine cannot train.
  */
 export function compile(
   network: Network,
   arena: Arena,
-  options: {
+  options: Room & {
     readonly batch: number;
     /** Examples of the larger split. */
     readonly evaluation: number;
-    /** True: room for importance weights of the penalty. */
-    readonly importance?: boolean;
     /** Given: the images of training are augmented as it says. */
     readonly data?: Augmented;
   },
@@ -58,15 +56,13 @@ export function compile(
   const chain = stages(network);
   const inputs = size(network.input);
   const firstDense = chain.findIndex((stage) => stage.kind === "dense");
-  const { batch, evaluation: examples, importance = false, data } = options;
-  const slots = new Map<string, Slot>();
-  for (const [index, stage] of chain.entries()) {
-    if (stage.kind !== "dense") continue;
-    const transposed = index > firstDense;
-    slots.set(stage.w.key, takeSlot(arena, stage.w, { transposed, importance }));
-    if (stage.b)
-      slots.set(stage.b.key, takeSlot(arena, stage.b, { transposed: false, importance }));
-  }
+  const { batch, evaluation: examples, data } = options;
+  const parameters = chain.flatMap((stage, index) => {
+    if (stage.kind !== "dense") return [];
+    const w = { ...stage.w, transposed: index > firstDense };
+    return stage.b ? [w, { ...stage.b, transposed: false }] : [w];
+  });
+  const slots = takeSlots(arena, parameters, options);
   const widest = Math.max(...chain.map((stage) => width(stage)));
   const context: Context = {
     ...{ arena, chain, inputs, firstDense },

@@ -12,7 +12,7 @@ import {
 } from "./image-passes.ts";
 import { blockedBytes, panels } from "./packing.ts";
 import type { Op, Phase, Program } from "./program.ts";
-import { type Slot, takeSlot } from "./slots.ts";
+import { type Slot, takeSlots } from "./slots.ts";
 import { size } from "./stages.ts";
 
 /** Most examples per minibatch of an evaluation: a constant, because it orders the sum of the losses. */
@@ -31,14 +31,14 @@ export function compileImages(
   options: Parameters<typeof compile>[2],
 ): Compiled {
   const nodes = graph(network);
-  const { batch, evaluation: examples, importance = false, data } = options;
-  const slots = new Map<string, Slot>();
-  for (const { inputs, parameters } of nodes) {
-    for (const parameter of parameters) {
+  const { batch, evaluation: examples, data } = options;
+  const parameters = nodes.flatMap(({ inputs, parameters }) =>
+    parameters.map((parameter) => {
       const transposed = parameter.role === "w" && inputs[0]?.trains === true;
-      slots.set(parameter.key, takeSlot(arena, parameter, { transposed, importance }));
-    }
-  }
+      return { ...parameter, transposed };
+    }),
+  );
+  const slots = takeSlots(arena, parameters, options);
   const widest = Math.max(...network.parameters.map(({ rows }) => rows));
   const context: ImageContext = {
     ...{ arena, nodes, loss: network.loss, data: undefined },

@@ -1,7 +1,7 @@
 import { checkAugmentation } from "../../data/augment.ts";
 import type { Dataset, Split } from "../../data/dataset.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import type { EpochOptions } from "../engine.ts";
+import type { AdamStep, EpochOptions } from "../engine.ts";
 import { size } from "../stages.ts";
 
 /** @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated. */
@@ -53,7 +53,12 @@ function checkSplit(
 }
 
 /** @throws RangeError if the epoch's options are out of range or `order` is not a permutation. */
-export function checkEpoch(options: EpochOptions, count: number, batches: number): void {
+export function checkEpoch(
+  options: EpochOptions,
+  count: number,
+  batches: number,
+  optimizer: "sgd" | "adam" = "sgd",
+): void {
   const { order, from, rate, momentum, mu } = options;
   if (order.length !== count) {
     throw new RangeError(`train: order must have ${count} entries, got ${order.length}.`);
@@ -79,6 +84,41 @@ export function checkEpoch(options: EpochOptions, count: number, batches: number
   if (!(mu >= 0 && mu < Infinity)) {
     throw new RangeError(`train: mu must be a number ≥ 0, got ${mu}.`);
   }
+  const { adam } = options;
+  if ((optimizer === "adam") !== (adam !== undefined)) {
+    throw new RangeError(
+      adam
+        ? 'train: the session was opened for SGD, got adam. Open it with { batch, optimizer: "adam" }.'
+        : "train: the session was opened for Adam and needs adam: { beta1, beta2, epsilon, steps }.",
+    );
+  }
+  if (!adam) return;
+  for (const name of ["beta1", "beta2"] as const) {
+    if (adam[name] >= 0 && adam[name] < 1) continue;
+    throw new RangeError(`train: ${name} must be from 0 to below 1, got ${adam[name]}.`);
+  }
+  if (!(adam.epsilon >= 1e-12 && adam.epsilon < Infinity)) {
+    throw new RangeError(`train: epsilon must be a number ≥ 1e-12, got ${adam.epsilon}.`);
+  }
+  if (!Number.isSafeInteger(adam.steps) || adam.steps < 0) {
+    throw new RangeError(`train: steps must be a whole number ≥ 0, got ${adam.steps}.`);
+  }
+}
+
+/** βᵗ by repeated multiplication: the same bits as step by step, on every machine. */
+export function powers({ beta1, beta2, steps }: AdamStep): readonly [number, number] {
+  let [a, b] = [beta1, beta2];
+  // Once both are 0 they stay so.
+  for (let t = 0; t < steps && (a > 0 || b > 0); t++) [a, b] = [a * beta1, b * beta2];
+  return [a, b];
+}
+
+/** @throws RangeError for an optimizer there is not. */
+export function checkOptimizer(who: string, optimizer: unknown = "sgd"): void {
+  if (optimizer === "sgd" || optimizer === "adam") return;
+  throw new RangeError(
+    `${who}: optimizer must be "sgd" or "adam", got ${JSON.stringify(optimizer)}.`,
+  );
 }
 
 /** @throws RangeError if a parameter is missing (unless `partial`), unknown, or has another length. */

@@ -33,12 +33,14 @@ export interface Plan {
 export function plan(
   network: Network,
   data: Dataset,
-  { batch, importance = false }: OpenOptions,
+  { batch, importance = false, optimizer = "sgd" }: OpenOptions,
   threads: number,
 ): Plan {
   const arena = new Arena();
   const most = Math.max(data.train.count, data.test.count, 1);
-  const compiled = compile(network, arena, { batch, evaluation: most, importance, data });
+  const compiled = compile(network, arena, {
+    ...{ batch, evaluation: most, importance, optimizer, data },
+  });
   const { train, evaluate, evaluateOther, fisher } = compiled;
   const all = [train, evaluate, evaluateOther, ...(fisher ? [fisher] : [])];
   const programs = all.map((program) => {

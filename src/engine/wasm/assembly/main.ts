@@ -4,6 +4,7 @@ import {
 } from "./batch-norm";
 import { convGradientTask, convInputRows, convRows, convUpdateTask } from "./conv";
 import { denseInputRows, denseRows, denseUpdateTask } from "./dense";
+import { beginDescent } from "./descent";
 import { dropoutRows } from "./dropout";
 import { denseFisherTask, squareRows } from "./fisher";
 import { gatherRows } from "./gather";
@@ -31,6 +32,7 @@ export { expEach, log, tanhEach } from "./elementary";
  * @returns 0 to go on, else the STOP_… reason; the same to all threads.
  */
 export function step(program: usize, control: usize, thread: i32, threads: i32, scratch: usize): i32 {
+  beginDescent(control);
   const phases = load<i32>(program);
   let phase = program + 4;
   for (let p = 0; p < phases; p++) {
