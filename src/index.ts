@@ -66,6 +66,7 @@ export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
 export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
+export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";

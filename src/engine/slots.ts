@@ -1,5 +1,5 @@
 import type { Parameter } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import { pack, packTransposed, paneledBytes, panels, unpack } from "./packing.ts";
 
 /** Where one parameter of the training state lies in the arena, in bytes. */
@@ -68,6 +68,13 @@ export function takeSlots(
     };
   });
   return new Map(slots.map((slot) => [slot.key, slot]));
+}
+
+/** What a slot takes of the arena, with the rests of its lines. */
+export function slotBytes(slot: Slot): number {
+  const { weight, momentum, second, target, other, transposed, importance } = slot;
+  const copies = [weight, momentum, second, target, other, transposed, importance];
+  return copies.filter((offset) => offset > 0).length * lines(slot.bytes) + lines(4);
 }
 
 /** Writes row-major `values` to `offset`, one of the slot's copies. */
