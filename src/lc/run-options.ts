@@ -159,7 +159,7 @@ function otherRun(state: LCState, options: RunOptions): string | undefined {
 export function checkBatch({ kind, batch }: LStep, { train, name }: Dataset): void {
   if (batch > train.count) {
     throw new RangeError(
-      `${kind}: batch must be from 1 to the ${train.count} training examples of ${name}, got ${batch}.`,
+      `${kind}: batch must be from 1 to the ${train.count} training examples of ${name}, got ${batch}. Write batch: ${train.count} for all of them at once.`,
     );
   }
 }

@@ -16,14 +16,15 @@ import type {
   Moments,
   OpenOptions,
 } from "../engine.ts";
+import { checkMachine } from "../machine.ts";
 import {
+  checkData,
   checkEpoch,
   checkImportance,
   checkOptimizer,
   checkWeights,
   powers,
 } from "../wasm/checks.ts";
-import { checkData } from "./checks.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
 import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
@@ -52,7 +53,8 @@ export async function openSession(
       `tfjs engine: the model must have one output of shape [examples, classes], got ${own.outputs.length} of shape [${end.map((n) => n ?? "?").join(", ")}].`,
     );
   }
-  checkData(network.name, data, size(network.input), outputs as number, batch);
+  checkData("tfjs engine", network, data, batch, outputs as number);
+  checkMemory(network, data, batch);
   if (own) checkParameters("tfjs engine", network, own);
   if (own && inUse.has(own)) {
     throw new LCError(
@@ -74,6 +76,18 @@ export async function openSession(
     throw error;
   }
   return session;
+}
+
+/** Weights, momentum and gradients, and the outputs of all layers of a minibatch, in float32: less than tfjs will take. */
+function checkMemory(network: Network, data: Dataset, batch: number): void {
+  const parameters = network.parameters.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  const outputs = network.layers.reduce(
+    (sum, { outputShape }) => sum + outputShape.reduce((product, n) => product * n, 1),
+    0,
+  );
+  const bytes = 4 * (3 * parameters + batch * outputs);
+  const needed = `at least ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  checkMachine("tfjs engine", `network "${network.name}" with ${data.name}`, bytes, needed);
 }
 
 class Session implements EngineSession {

@@ -4,51 +4,62 @@ import type { Network, Weights } from "../../net/network.ts";
 import type { AdamStep, EpochOptions } from "../engine.ts";
 import { size } from "../stages.ts";
 
-/** @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated. */
-export function checkData(network: Network, data: Dataset, batch: number): void {
+/**
+ * @param outputs Classes the network tells apart.
+ * @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated.
+ */
+export function checkData(
+  who: string,
+  network: Network,
+  data: Dataset,
+  batch: number,
+  outputs: number = size(network.layers.at(-1)?.outputShape ?? []),
+): void {
   const inputs = size(network.input);
-  const classes = size(network.layers.at(-1)?.outputShape ?? []);
   if (size(data.shape) !== inputs) {
     throw new RangeError(
-      `wasm engine: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}.`,
+      `${who}: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}. Describe the network with input: ${shape(data.shape)}, or take other data.`,
     );
   }
   if (data.mean.length !== inputs) {
     throw new RangeError(
-      `wasm engine: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
+      `${who}: mean of ${data.name} must have ${inputs} values, one for each of ${shape(data.shape)}, got ${data.mean.length}.`,
     );
   }
-  checkAugmentation("wasm engine", data);
+  checkAugmentation(who, data);
   if (data.augment && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
     throw new RangeError(
-      `wasm engine: augmented images must have the shape network "${network.name}" reads, ${shape(network.input)}; ${data.name} has ${shape(data.shape)}.`,
+      `${who}: augmented images must have the shape network "${network.name}" reads, ${shape(network.input)}; ${data.name} has ${shape(data.shape)}.`,
     );
   }
-  checkSplit(data.train, "train", data.name, inputs, classes);
-  checkSplit(data.test, "test", data.name, inputs, classes);
-  if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
+  for (const split of ["train", "test"] as const) {
+    checkSplit(who, data[split], `${data.name} ${split}`, inputs, outputs);
+  }
+  const { count } = data.train;
+  if (!Number.isInteger(batch) || batch < 1 || batch > count) {
     throw new RangeError(
-      `wasm engine: batch must be from 1 to the ${data.train.count} training examples of ${data.name}, got ${batch}.`,
+      `${who}: batch must be from 1 to the ${count} training examples of ${data.name}, got ${batch}. Write batch: ${count} for all of them at once.`,
     );
   }
 }
 
 function checkSplit(
+  who: string,
   { images, labels, count }: Split,
-  split: string,
   name: string,
   inputs: number,
-  classes: number,
+  outputs: number,
 ): void {
   if (images.length !== count * inputs || labels.length !== count) {
     throw new RangeError(
-      `wasm engine: ${name} ${split} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
+      `${who}: ${name} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
     );
   }
-  const bad = labels.findIndex((label) => label >= classes);
+  const bad = labels.findIndex((label) => label >= outputs);
   if (bad < 0) return;
+  const most = labels.reduce((a, b) => Math.max(a, b));
   throw new RangeError(
-    `wasm engine: labels must be from 0 to ${classes - 1}, the network's outputs; label ${bad} of ${name} ${split} is ${labels[bad]}.`,
+    `${who}: labels must be from 0 to ${outputs - 1}, the network's outputs; label ${bad} of ${name} is ${labels[bad]}. Give the last layer ${most + 1} outputs, or correct the labels.`,
   );
 }
 

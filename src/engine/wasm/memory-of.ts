@@ -28,7 +28,7 @@ export function memoryOf(
   checkOptimizer("memoryOf", options.optimizer);
   const threads = threadsOf("memoryOf", options.threads);
   const { bytes, parts } = plan(network, data, options, threads);
-  checkData(network, data, options.batch);
+  checkData("memoryOf", network, data, options.batch);
   const what = `${network.name} with ${data.name}, batch ${options.batch}`;
   const text = `${what}: ${partsInWords(bytes, parts)}`;
   return Object.freeze({

@@ -1,5 +1,6 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
+import { checkMachine } from "../machine.ts";
 import { type Plan, partsInWords, type SplitName } from "./plan.ts";
 import { type WasmMemory, webAssembly } from "./webassembly.ts";
 
@@ -44,6 +45,7 @@ function reserve({ bytes, parts }: Plan, what: string): WasmMemory {
       `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. Use fewer examples or a smaller batch.`,
     );
   }
+  checkMachine("wasm engine", what, bytes, needed);
   const pages = Math.ceil(bytes / PAGE);
   try {
     return new webAssembly.Memory({ initial: pages, maximum: pages, shared: true });

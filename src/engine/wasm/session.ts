@@ -52,7 +52,7 @@ export async function openSession(
   const { batch, threads, spins } = options;
   checkOptimizer("wasm engine", options.optimizer);
   const planned = plan(network, data, options, threads);
-  checkData(network, data, batch);
+  checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
   const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
