@@ -52,6 +52,7 @@ export { type RankSelected, rankSelection } from "./compression/rank-selection.t
 export type { Kept, Pruned } from "./compression/sparse.ts";
 export { ternarize } from "./compression/ternarize.ts";
 export { uniform } from "./compression/uniform.ts";
+export { type Augmentation, augmented } from "./data/augment.ts";
 export { type CifarCopy, cifar10 } from "./data/cifar.ts";
 export type { Dataset, Split } from "./data/dataset.ts";
 export type { Decode, Picture } from "./data/decode.ts";
@@ -65,6 +66,7 @@ export { preview } from "./data/preview.ts";
 export type { Engine, EngineSession, Evaluation } from "./engine/engine.ts";
 export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
+export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
@@ -72,7 +74,16 @@ export { fisher } from "./lc/fisher.ts";
 export { compress, type Plan } from "./lc/plan.ts";
 export type { Progress } from "./lc/progress.ts";
 export type { RunOptions } from "./lc/run-options.ts";
-export { geometric, type Schedule, type Sgd, schedules, sgd } from "./lc/schedules.ts";
+export {
+  type Adam,
+  adam,
+  geometric,
+  type LStep,
+  type Schedule,
+  type Sgd,
+  schedules,
+  sgd,
+} from "./lc/schedules.ts";
 export { type Flops, flopsOf, type Size, sizeOf } from "./lc/size.ts";
 export type { CStepSummary, Solution } from "./lc/solution.ts";
 export { decodeState, encodeState, type LCState } from "./lc/state.ts";

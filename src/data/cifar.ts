@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { LCError } from "../errors.ts";
+import { type Augmentation, augmented } from "./augment.ts";
 import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
 import { locate, readUnpacked } from "./unpack.ts";
@@ -72,6 +73,8 @@ export async function cifar10(
     /** Use the first so many training images; default all. */
     readonly trainCount?: number;
     readonly mean?: "pixel" | "channel";
+    /** Flip and padded crop of the training images; `true` for { flip: true, crop: 4 }, see `augmented`. Default false. */
+    readonly augment?: boolean | Partial<Augmentation>;
   } = {},
 ): Promise<Dataset> {
   const base = dataFolder();
@@ -84,7 +87,7 @@ export async function cifar10(
   }
   const { name, source, train, test } = await readCopy(folder, options.copy ?? whichCopy(folder));
   const shape = [side, side, 3] as const;
-  return {
+  const data: Dataset = {
     name,
     source: `${source}, read from ${folder}`,
     shape,
@@ -93,6 +96,8 @@ export async function cifar10(
     test,
     mean: meanOf(train, shape, options.mean ?? "pixel"),
   };
+  const { augment = false } = options;
+  return augment ? augmented(data, augment === true ? {} : augment) : data;
 }
 
 const losslessFile = "lossless_first4000_train.bin";

@@ -1,3 +1,5 @@
+import type { Augmentation } from "./augment.ts";
+
 /** Labelled images as they are stored: 8-bit pixels. */
 export interface Split {
   /** Pixels 0…255, one example after another, each of `shape` (row-major, channels last). */
@@ -20,6 +22,8 @@ export interface Dataset {
   readonly test: Split;
   /** Mean of pixel / 255 over the full training set, one per input value; subtracted from both splits. */
   readonly mean: Float32Array;
+  /** How training images are changed at random (see `augmented`); default: not at all. */
+  readonly augment?: Augmentation;
 }
 
 /** The first `count` examples of `split` (all if undefined), as a view. */

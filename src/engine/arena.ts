@@ -5,6 +5,11 @@ export interface Region {
   readonly bytes: number;
 }
 
+/** `bytes` in whole cache lines. */
+export function lines(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64;
+}
+
 /**
  * Hands out offsets of one arena, once, before anything runs: a static memory plan. Every piece starts on a cache
  * line. Offset 0 is never handed out; kernels read it as "none".
@@ -17,7 +22,7 @@ export class Arena {
   take(name: string, bytes: number): number {
     const offset = this.#next;
     this.regions.push({ name, offset, bytes });
-    this.#next += Math.ceil(bytes / 64) * 64;
+    this.#next += lines(bytes);
     this.#bytes = Math.max(this.#bytes, this.#next);
     return offset;
   }

@@ -1,10 +1,11 @@
 import type { Network } from "../net/network.ts";
 import type { Arena } from "./arena.ts";
+import type { Augmented } from "./augment.ts";
 import { compileImages } from "./image-program.ts";
 import { panels } from "./packing.ts";
 import { backward, type Context, type Forward, forward, softmaxOp, width } from "./passes.ts";
 import type { Op, Program } from "./program.ts";
-import { type Slot, takeSlot } from "./slots.ts";
+import { type Room, type Slot, takeSlots } from "./slots.ts";
 import { isDenseChain, type Stage, size, stages } from "./stages.ts";
 import { fisherOp, updateOp } from "./updates.ts";
 
@@ -33,37 +34,35 @@ export interface Compiled {
  */
 const EVALUATION_ROWS = 512;
 
-/** Bytes of a gradient tile, and a line between threads. */
+/** Bytes of a gradient tile, and a line between threads; an augmented image may need more. */
 const SCRATCH = 256;
 
 /**
- * Compiles loss + penalty + Nesterov SGD of `network` into programs over `arena`.
+ * Compiles loss + penalty + optimiser of `network` into programs over `arena`.
  * @throws RangeError for layers this engine cannot train.
  */
 export function compile(
   network: Network,
   arena: Arena,
-  options: {
+  options: Room & {
     readonly batch: number;
     /** Examples of the larger split. */
     readonly evaluation: number;
-    /** True: room for importance weights of the penalty. */
-    readonly importance?: boolean;
+    /** Given: the images of training are augmented as it says. */
+    readonly data?: Augmented;
   },
 ): Compiled {
   if (!isDenseChain(network)) return compileImages(network, arena, options);
   const chain = stages(network);
   const inputs = size(network.input);
   const firstDense = chain.findIndex((stage) => stage.kind === "dense");
-  const { batch, evaluation: examples, importance = false } = options;
-  const slots = new Map<string, Slot>();
-  for (const [index, stage] of chain.entries()) {
-    if (stage.kind !== "dense") continue;
-    const transposed = index > firstDense;
-    slots.set(stage.w.key, takeSlot(arena, stage.w, { transposed, importance }));
-    if (stage.b)
-      slots.set(stage.b.key, takeSlot(arena, stage.b, { transposed: false, importance }));
-  }
+  const { batch, evaluation: examples, data } = options;
+  const parameters = chain.flatMap((stage, index) => {
+    if (stage.kind !== "dense") return [];
+    const w = { ...stage.w, transposed: index > firstDense };
+    return stage.b ? [w, { ...stage.b, transposed: false }] : [w];
+  });
+  const slots = takeSlots(arena, parameters, options);
   const widest = Math.max(...chain.map((stage) => width(stage)));
   const context: Context = {
     ...{ arena, chain, inputs, firstDense },
@@ -74,13 +73,13 @@ export function compile(
   const evaluationBatch = Math.min(EVALUATION_ROWS, examples);
   // Training and the rest never run at once: their activations share memory.
   const [train, [evaluation, fisher]] = arena.overlay(
-    () => trainProgram(context, batch),
+    () => trainProgram(context, batch, data),
     () => {
       const run = forward(context, evaluationBatch, "weight");
       return [run, fisherProgram(context, evaluationBatch, run)] as const;
     },
   );
-  const other = forward(context, evaluationBatch, "other", evaluation);
+  const other = forward(context, evaluationBatch, "other", { buffers: evaluation });
   const classes = width(chain.at(-1) as Stage);
   return {
     train,
@@ -89,7 +88,7 @@ export function compile(
     fisher,
     evaluationBatch,
     mean: context.mean,
-    scratch: SCRATCH,
+    scratch: Math.max(SCRATCH, inputs),
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),
   };
 }
@@ -111,8 +110,8 @@ function evaluateProgram(
  * Everything up to the gradients of the activations is one row phase: the loss of an example needs only its own
  * rows. Everything that sums over examples is one tile phase. So a step has two barriers.
  */
-function trainProgram(context: Context, batch: number): Program {
-  const run = forward(context, batch, "weight");
+function trainProgram(context: Context, batch: number, data: Augmented | undefined): Program {
+  const run = forward(context, batch, "weight", data && { data });
   const { ops, products } = backward(context, batch, "mean", run);
   const updates = products.map((product) => updateOp(context, product));
   return gradientProgram("train", run, [...run.ops, ...ops], updates);

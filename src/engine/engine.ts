@@ -18,14 +18,19 @@ export interface OpenOptions {
   readonly batch: number;
   /** True: `setTargets` takes importance weights, which need room for one more copy of all parameters. Default false. */
   readonly importance?: boolean;
+  /** What `train` does with gradients; Adam needs room for one more copy of all parameters. Default "sgd". */
+  readonly optimizer?: "sgd" | "adam";
 }
 
 /** One network and one data set inside an engine, with its training weights and momentum. */
 export interface EngineSession {
-  /** Sets the training weights, and the momentum (all zeros if not given). Missing keys throw. */
-  write(weights: Weights, velocity?: Weights): void;
-  /** Copies of the training weights and momentum, float32, row-major, as `network.parameters`. */
-  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> };
+  /**
+   * Sets the training weights, the momentum (Adam's first moment), and Adam's second moment, ≥ 0; moments are all zeros
+   * if not given. Missing keys throw.
+   */
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void;
+  /** Copies of what `write` sets, float32, row-major, as `network.parameters`; second moments with Adam only. */
+  read(): Moments;
   /**
    * Targets t of the penalty μ/2 Σ h (w − t)² by parameter key; parameters without one have no penalty.
    * `importance` has h > 0 by parameter key, float32 of the parameter's shape; h = 1 for a parameter without one.
@@ -49,18 +54,42 @@ export interface EngineSession {
   close(): Promise<void>;
 }
 
-/** Loss L(w) + μ/2 Σ h (w − t)², Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v). */
+/** Weights and optimiser state, by parameter key. */
+export interface Moments {
+  readonly weights: Record<string, Float32Array>;
+  readonly velocity: Record<string, Float32Array>;
+  readonly secondMoments?: Record<string, Float32Array>;
+}
+
+/** Adam's constants, and where it stands. */
+export interface AdamStep {
+  /** Decay of the first and of the second moment, 0 to below 1. */
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Added to the root of the second moment; from 1e-12, as squares below 1e-30 count as 0. */
+  readonly epsilon: number;
+  /** Minibatches done since the moments were zero, this epoch's first `from` included; corrects their bias. */
+  readonly steps: number;
+}
+
+/**
+ * Loss L(w) + μ/2 Σ h (w − t)² with gradient g. Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v).
+ * Adam, t = steps + 1 in the first minibatch: v ← β₁ v + (1 − β₁) g; s ← β₂ s + (1 − β₂) g²;
+ * w ← w − rate / (1 − β₁ᵗ) · v / (√s / √(1 − β₂ᵗ) + ε).
+ */
 export interface EpochOptions {
   /** Order of the training examples, a permutation of 0…count−1. */
   readonly order: Uint32Array;
   /** First minibatch to do, 0-based; > 0 continues an epoch that was stopped. */
   readonly from: number;
   readonly rate: number;
-  /** 0…1. */
+  /** 0…1; not used by Adam. */
   readonly momentum: number;
+  /** Needed by a session opened with `optimizer: "adam"`, refused by others. */
+  readonly adam?: AdamStep;
   /** Penalty weight μ ≥ 0. */
   readonly mu: number;
-  /** Seed of the dropout masks, an int32; one per epoch. Default: made from `order`. */
+  /** Seed of the dropout masks and of augmentation, an int32; one per epoch. Default: made from `order`. */
   readonly seed?: number;
   /** Stops after the current minibatch. */
   readonly signal?: AbortSignal;

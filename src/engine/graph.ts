@@ -108,7 +108,7 @@ function canFuse(spec: LayerSpec, before: Node): boolean {
 function check({ name, spec }: Layer, before: Node): void {
   if (!supported.split(", ").includes(spec.kind)) {
     throw new RangeError(
-      `wasm engine: layer "${name}" is ${spec.kind}, which this engine cannot train. It trains ${supported}.`,
+      `wasm engine: layer "${name}" is ${spec.kind}, which this engine cannot train. It trains ${supported}; for others write engine: tfjs(tf, { model }).`,
     );
   }
   if (["batchNorm", "add", "localResponseNorm"].includes(spec.kind) && !isImage(before)) {

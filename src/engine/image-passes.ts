@@ -1,5 +1,6 @@
 import { paddingBefore } from "../net/network.ts";
 import type { Arena } from "./arena.ts";
+import { type Augmented, augmentArgs } from "./augment.ts";
 import { isImage, type Node } from "./graph.ts";
 import type { KernelArgs, WindowArg } from "./kernels.ts";
 import { blockedBytes, imageBytes, panels } from "./packing.ts";
@@ -16,6 +17,8 @@ export interface ImageContext {
   readonly nodes: readonly Node[];
   readonly loss: "softmaxCrossEntropy" | "squaredError";
   readonly mean: number;
+  /** Of training with augmented images. */
+  readonly data: Augmented | undefined;
   readonly zeros: number;
   readonly slot: (key: string) => Slot;
 }
@@ -133,12 +136,12 @@ export function imageForward(
     const tasks = 0;
     switch (spec.kind) {
       case "input": {
-        const { pixels } = extent(node);
+        const args = { x: y, mean, ...augmentArgs(context.data) };
         if (isImage(node)) {
-          const channels = node.shape[2] as number;
-          row({ kernel: "gatherImage", layer, tasks, args: { x: y, pixels, channels, mean } });
+          const [height = 0, width = 0, channels = 0] = node.shape;
+          row({ kernel: "gatherImage", layer, tasks, args: { ...args, height, width, channels } });
         } else {
-          row({ kernel: "gather", layer, tasks, args: { x: y, inputs: size(node.shape), mean } });
+          row({ kernel: "gather", layer, tasks, args: { ...args, inputs: size(node.shape) } });
         }
         break;
       }

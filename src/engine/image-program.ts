@@ -1,6 +1,6 @@
 import type { Network } from "../net/network.ts";
 import type { Arena } from "./arena.ts";
-import type { Compiled } from "./compile.ts";
+import type { Compiled, compile } from "./compile.ts";
 import { graph, type Node } from "./graph.ts";
 import { imageBackward, PATCH_PANELS } from "./image-gradients.ts";
 import {
@@ -12,7 +12,7 @@ import {
 } from "./image-passes.ts";
 import { blockedBytes, panels } from "./packing.ts";
 import type { Op, Phase, Program } from "./program.ts";
-import { type Slot, takeSlot } from "./slots.ts";
+import { type Slot, takeSlots } from "./slots.ts";
 import { size } from "./stages.ts";
 import { isWinograd, scratchOf } from "./winograd.ts";
 
@@ -29,27 +29,27 @@ const SCRATCH = 256 + 64;
 export function compileImages(
   network: Network,
   arena: Arena,
-  options: { readonly batch: number; readonly evaluation: number; readonly importance?: boolean },
+  options: Parameters<typeof compile>[2],
 ): Compiled {
   const nodes = graph(network);
-  const { batch, evaluation: examples, importance = false } = options;
-  const slots = new Map<string, Slot>();
-  for (const { inputs, parameters } of nodes) {
-    for (const parameter of parameters) {
+  const { batch, evaluation: examples, data } = options;
+  const parameters = nodes.flatMap(({ inputs, parameters }) =>
+    parameters.map((parameter) => {
       const transposed = parameter.role === "w" && inputs[0]?.trains === true;
-      slots.set(parameter.key, takeSlot(arena, parameter, { transposed, importance }));
-    }
-  }
+      return { ...parameter, transposed };
+    }),
+  );
+  const slots = takeSlots(arena, parameters, options);
   const widest = Math.max(...network.parameters.map(({ rows }) => rows));
   const context: ImageContext = {
-    ...{ arena, nodes, loss: network.loss },
+    ...{ arena, nodes, loss: network.loss, data: undefined },
     mean: arena.take("mean", panels(size(network.input)) * 32),
     zeros: arena.take("zeros", panels(widest) * 32),
     slot: (key) => slots.get(key) as Slot,
   };
   const evaluationBatch = Math.min(EVALUATION_ROWS, examples);
   const [train, [evaluate, evaluateOther]] = arena.overlay(
-    () => trainProgram(context, takeImageBuffers(context, batch, true)),
+    () => trainProgram({ ...context, data }, takeImageBuffers(context, batch, true)),
     () => {
       const buffers = takeImageBuffers(context, evaluationBatch, false);
       return [
@@ -61,7 +61,7 @@ export function compileImages(
   return {
     ...{ train, evaluate, evaluateOther, fisher: undefined, evaluationBatch, mean: context.mean },
     slots: network.parameters.map(({ key }) => context.slot(key)),
-    scratch: scratchBytes(nodes),
+    scratch: Math.max(scratchBytes(nodes), size(network.input)),
   };
 }
 

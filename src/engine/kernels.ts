@@ -17,9 +17,14 @@ const windowArgs = [
 
 export type WindowArg = (typeof windowArgs)[number];
 
+/** An image and how it is changed (assembly/augment.ts): sizes and `crop` in pixels, `flip` 0 or 1. */
+const augmentArgs = ["height", "width", "channels", "crop", "flip"] as const;
+
+export type AugmentArg = (typeof augmentArgs)[number];
+
 /** Argument names by kernel. Offsets are bytes into the arena; `panels` count 8 columns each. */
 export interface KernelArgs {
-  gather: "x" | "inputs" | "mean";
+  gather: "x" | "mean" | "inputs" | AugmentArg;
   dense: "x" | "xPanels" | "w" | "b" | "y" | "yPanels" | "activation";
   activate: "x" | "y" | "panels" | "activation";
   softmax: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
@@ -30,7 +35,7 @@ export interface KernelArgs {
     | ("w" | "v" | "t" | "wt" | "mu" | "b" | "bv" | "bt" | "bmu" | "h" | "bh");
   square: "x" | "panels";
   denseFisher: "x" | "xPanels" | "dy" | "dyPanels" | "runs" | "f" | "bf";
-  gatherImage: "x" | "pixels" | "channels" | "mean";
+  gatherImage: "x" | "mean" | AugmentArg;
   conv: WindowArg | "x" | "w" | "b" | "y" | "filters" | "activation";
   convInput: WindowArg | "dy" | "wt" | "dx" | "filters" | "add";
   convGradient: WindowArg | "x" | "dy" | "filters" | "runs" | "chunks" | "sums" | "bSums";
@@ -113,7 +118,7 @@ export type Kernel = keyof KernelArgs;
 export const kernels: {
   readonly [K in Kernel]: { readonly id: number; readonly args: readonly KernelArgs[K][] };
 } = {
-  gather: { id: layout.KERNEL_GATHER, args: ["x", "inputs", "mean"] },
+  gather: { id: layout.KERNEL_GATHER, args: ["x", "mean", "inputs", ...augmentArgs] },
   dense: {
     id: layout.KERNEL_DENSE,
     args: ["x", "xPanels", "w", "b", "y", "yPanels", "activation"],
@@ -140,7 +145,7 @@ export const kernels: {
     id: layout.KERNEL_DENSE_FISHER,
     args: ["x", "xPanels", "dy", "dyPanels", "runs", "f", "bf"],
   },
-  gatherImage: { id: layout.KERNEL_GATHER_IMAGE, args: ["x", "pixels", "channels", "mean"] },
+  gatherImage: { id: layout.KERNEL_GATHER_IMAGE, args: ["x", "mean", ...augmentArgs] },
   conv: {
     id: layout.KERNEL_CONV,
     args: [...windowArgs, "x", "w", "b", "y", "filters", "activation"],

@@ -1,4 +1,5 @@
 import type { Arena } from "./arena.ts";
+import { type Augmented, augmentArgs } from "./augment.ts";
 import { blockedBytes, panels } from "./packing.ts";
 import type { Op } from "./program.ts";
 import type { Slot } from "./slots.ts";
@@ -44,16 +45,18 @@ export interface Backward {
   readonly products: readonly Product[];
 }
 
+/** @param data Given: its images are augmented. */
 export function forward(
   context: Context,
   batch: number,
   from: "weight" | "other",
-  buffers: Buffers = takeBuffers(context, batch),
+  { buffers = takeBuffers(context, batch), data }: { buffers?: Buffers; data?: Augmented } = {},
 ): Forward {
   const { chain, inputs, mean, slot, zeros } = context;
   const { activations } = buffers;
   const x0 = activations[0] as number;
-  const ops: Op[] = [{ kernel: "gather", layer: "input", tasks: 0, args: { x: x0, inputs, mean } }];
+  const args = { x: x0, mean, inputs, ...augmentArgs(data) };
+  const ops: Op[] = [{ kernel: "gather", layer: "input", tasks: 0, args }];
   for (const [index, stage] of chain.entries()) {
     const x = activations[index] as number;
     const y = activations[index + 1] as number;

@@ -1,5 +1,5 @@
 import type { Parameter } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import { pack, packTransposed, paneledBytes, panels, unpack } from "./packing.ts";
 
 /** Where one parameter of the training state lies in the arena, in bytes. */
@@ -14,6 +14,8 @@ export interface Slot {
   readonly bytes: number;
   readonly weight: number;
   readonly momentum: number;
+  /** Second moment of Adam, 0 for SGD. */
+  readonly second: number;
   readonly target: number;
   /** Weights given to `evaluate`; the sums of `fisher`. What is in it is lost at the next command. */
   readonly other: number;
@@ -25,25 +27,54 @@ export interface Slot {
   readonly penalty: number;
 }
 
-/** Takes the memory of a parameter; `transposed` if its layer passes gradients on, `importance` if the penalty is weighted. */
-export function takeSlot(
+/** What a session needs besides weights, momentum and targets. */
+export interface Room {
+  /** Importance weights of the penalty. */
+  readonly importance?: boolean;
+  /** Default SGD; Adam has second moments. */
+  readonly optimizer?: "sgd" | "adam";
+}
+
+/** Takes the memory of all parameters; `transposed` for those whose layer passes gradients on. By key. */
+export function takeSlots(
   arena: Arena,
-  { key, role, rows, cols }: Parameter,
-  { transposed, importance }: { readonly transposed: boolean; readonly importance: boolean },
-): Slot {
-  const paneled = role === "w";
-  const bytes = paneled ? paneledBytes(rows, cols) : panels(rows) * 32;
-  const take = (what: string) => arena.take(`${key} ${what}`, bytes);
-  return {
-    ...{ key, rows, cols, paneled, bytes },
-    weight: take("weight"),
-    momentum: take("momentum"),
-    target: take("target"),
-    other: take("other"),
-    transposed: transposed ? take("transposed") : 0,
-    importance: importance ? take("importance") : 0,
-    penalty: arena.take(`${key} penalty`, 4),
-  };
+  parameters: readonly (Parameter & { readonly transposed: boolean })[],
+  { importance = false, optimizer = "sgd" }: Room,
+): ReadonlyMap<string, Slot> {
+  const shaped = parameters.map((parameter) => {
+    const { key, role, rows, cols, transposed } = parameter;
+    const paneled = role === "w";
+    const bytes = paneled ? paneledBytes(rows, cols) : panels(rows) * 32;
+    return { ...{ key, rows, cols, paneled, bytes }, transposed };
+  });
+  const takeAll = (what: string) =>
+    shaped.map(({ key, bytes }) => arena.take(`${key} ${what}`, bytes));
+  // In two runs of the same pieces, so that a second moment is as far from its momentum for every parameter.
+  const momenta = takeAll("momentum");
+  const seconds = optimizer === "adam" ? takeAll("second moment") : [];
+  const slots = shaped.map(({ transposed, ...shape }, i): Slot => {
+    const { key, bytes } = shape;
+    const take = (what: string) => arena.take(`${key} ${what}`, bytes);
+    return {
+      ...shape,
+      weight: take("weight"),
+      momentum: momenta[i] as number,
+      second: seconds[i] ?? 0,
+      target: take("target"),
+      other: take("other"),
+      transposed: transposed ? take("transposed") : 0,
+      importance: importance ? take("importance") : 0,
+      penalty: arena.take(`${key} penalty`, 4),
+    };
+  });
+  return new Map(slots.map((slot) => [slot.key, slot]));
+}
+
+/** What a slot takes of the arena, with the rests of its lines. */
+export function slotBytes(slot: Slot): number {
+  const { weight, momentum, second, target, other, transposed, importance } = slot;
+  const copies = [weight, momentum, second, target, other, transposed, importance];
+  return copies.filter((offset) => offset > 0).length * lines(slot.bytes) + lines(4);
 }
 
 /** Writes row-major `values` to `offset`, one of the slot's copies. */

@@ -19,6 +19,7 @@ import { deltasOf } from "./direct.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { type RunOptions, runSpec } from "./run-options.ts";
+import { stepOptions } from "./schedules.ts";
 import { sizeOf } from "./size.ts";
 import { type Scores, type Solution, solutionOf } from "./solution.ts";
 import type { Certificate, LCState, PlanSpec } from "./state.ts";
@@ -89,13 +90,14 @@ export class LcRun {
     try {
       const session = await engine.open(this.#model.network, data, {
         batch: lStep.batch,
+        optimizer: lStep.kind,
         ...(this.#options.importance ? { importance: true } : {}),
       });
       opened = session;
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
       let state = from ?? (await this.#directCompression(signal));
       this.state = state;
-      session.write(state.weights, state.velocity);
+      session.write(state.weights, state.velocity, state.secondMoments);
       if (!from) yield await this.#stepRecord(session, state);
       while (state.stepsDone < mu.length && !signal.aborted) {
         yield* this.#lStep(session, signal);
@@ -166,22 +168,23 @@ export class LcRun {
     const batches = Math.ceil(data.train.count / lStep.batch);
     while (state.epoch < epochs && !signal.aborted) {
       const order = permutation(data.train.count, random(state.seed, 0x0bde, state.epochsDone));
-      const { momentum } = lStep;
       const from = state.batch;
-      const result = await session.train({ order, from, rate, momentum, mu, signal });
+      const how = stepOptions(lStep, state.epoch * batches + from);
+      const result = await session.train({ order, from, rate, ...how, mu, signal });
       if (!result.finite) throw this.#diverged(step, mu, rate, state, result.next);
       const lossSum = state.lossSum + result.lossSum;
       const examples = state.examples + result.examples;
-      const { weights, velocity } = session.read();
+      const moments = session.read();
+      const { weights } = moments;
       // The engine looks at losses before each update; the last update of an epoch is seen here.
       const bad = firstNonfinite(weights);
       if (bad) throw this.#diverged(step, mu, rate, state, result.next - 1, bad);
       if (result.next < batches) {
-        this.state = { ...state, weights, velocity, batch: result.next, examples, lossSum };
+        this.state = { ...state, ...moments, batch: result.next, examples, lossSum };
         return;
       }
       const done = { epoch: state.epoch + 1, epochsDone: state.epochsDone + 1 };
-      state = { ...state, ...done, weights, velocity, batch: 0, examples: 0, lossSum: 0 };
+      state = { ...state, ...done, ...moments, batch: 0, examples: 0, lossSum: 0 };
       this.state = state;
       const { norm, gap } = distances(weights, deltas);
       yield this.#record("epoch", {
@@ -207,7 +210,8 @@ export class LcRun {
     if (signal.aborted) return undefined;
     const state = this.state as LCState;
     const mu = this.#options.mu[state.stepsDone] as number;
-    const { weights, velocity } = session.read();
+    const moments = session.read();
+    const { weights } = moments;
     let results: CStepResult<unknown>[];
     try {
       results = await this.#solve(weights, state.lambda, mu, state.thetas, signal);
@@ -229,7 +233,7 @@ export class LcRun {
     const rest = omit(weights, this.#keys);
     const stepsDone = state.stepsDone + 1;
     const found = { thetas, certificates: certificates(results) };
-    return { ...state, stepsDone, epoch: 0, weights, velocity, lambda, ...found, rest };
+    return { ...state, stepsDone, epoch: 0, ...moments, lambda, ...found, rest };
   }
 
   async #solve(
@@ -257,12 +261,12 @@ export class LcRun {
     return results;
   }
 
-  /** rate · decayᵏ by repeated multiplication, at most 1/μ (with importance, 1/(μ · its largest)). */
+  /** rate · decayᵏ by repeated multiplication; of SGD at most 1/μ (with importance, 1/(μ · its largest)). */
   #rate(step: number, mu: number): number {
     let rate = this.#options.lStep.rate;
     for (let k = 0; k < step; k++) rate *= this.#options.lStep.decay;
     const steepest = mu * this.#largestImportance;
-    if (rate * steepest <= 1) return rate;
+    if (this.#options.lStep.kind === "adam" || rate * steepest <= 1) return rate;
     const bound = this.#options.importance ? "1/(μ · the largest importance)" : "1/μ";
     const note = `The learning rate was clipped to ${bound}`;
     if (!this.#notes.some((n) => n.startsWith(note))) {

@@ -3,13 +3,14 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LCError } from "../errors.ts";
 import type { Network, Weights } from "../net/network.ts";
-import type { Schedule, Sgd } from "./schedules.ts";
+import type { LStep, Schedule } from "./schedules.ts";
 import type { LCState, PlanSpec } from "./state.ts";
 
 /** What a run needs besides the plan. */
 export interface RunOptions {
   readonly data: Dataset;
-  readonly lStep: Sgd;
+  /** `sgd({ … })` or `adam({ … })`. */
+  readonly lStep: LStep;
   /** μ of each LC step, e.g. `geometric({ from: 1e-3, factor: 1.4, steps: 30 })`. */
   readonly mu: Schedule;
   /** Seed of the data order; default 0. */
@@ -94,11 +95,11 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
 
 /** What a state records of the options. */
 export function runSpec({ lStep, mu, data, importance }: RunOptions): LCState["run"] {
-  const { name, train, test } = data;
+  const { name, train, test, augment } = data;
   return {
     lStep,
     mu: [...mu],
-    data: { name, train: train.count, test: test.count },
+    data: { name, train: train.count, test: test.count, ...(augment ? { augment } : {}) },
     ...(importance ? { importance: digest(importance) } : {}),
   };
 }
@@ -155,10 +156,10 @@ function otherRun(state: LCState, options: RunOptions): string | undefined {
 }
 
 /** @throws RangeError if a minibatch is larger than the training set. */
-export function checkBatch({ batch }: Sgd, { train, name }: Dataset): void {
+export function checkBatch({ kind, batch }: LStep, { train, name }: Dataset): void {
   if (batch > train.count) {
     throw new RangeError(
-      `sgd: batch must be from 1 to the ${train.count} training examples of ${name}, got ${batch}.`,
+      `${kind}: batch must be from 1 to the ${train.count} training examples of ${name}, got ${batch}. Write batch: ${train.count} for all of them at once.`,
     );
   }
 }

@@ -1,3 +1,5 @@
+import type { EpochOptions } from "../engine/engine.ts";
+
 /** How an L step trains: Nesterov SGD. Plain data. */
 export interface Sgd {
   readonly kind: "sgd";
@@ -20,26 +22,73 @@ export interface Sgd {
 export function sgd(
   options: { readonly rate: number; readonly epochs: number } & Partial<Omit<Sgd, "kind">>,
 ): Sgd {
-  const { rate, epochs, momentum = 0.9, decay = 0.98, batch = 256, firstEpochs = epochs } = options;
-  const positive = (name: string, value: number): void => {
-    if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`sgd: ${name} must be a number above 0, got ${value}.`);
-    }
-  };
-  const whole = (name: string, value: number): void => {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`sgd: ${name} must be a whole number from 1, got ${value}.`);
-    }
-  };
-  positive("rate", rate);
-  positive("decay", decay);
-  whole("epochs", epochs);
-  whole("firstEpochs", firstEpochs);
-  whole("batch", batch);
+  const { momentum = 0.9 } = options;
   if (!(momentum >= 0 && momentum < 1)) {
     throw new RangeError(`sgd: momentum must be from 0 to below 1, got ${momentum}.`);
   }
-  return Object.freeze({ kind: "sgd", rate, decay, momentum, epochs, firstEpochs, batch });
+  const { rate, decay, ...counts } = common("sgd", options);
+  return Object.freeze({ kind: "sgd", rate, decay, momentum, ...counts });
+}
+
+/** The options that both have. */
+function common(
+  who: string,
+  options: Pick<Sgd, "rate" | "epochs"> & Partial<Pick<Sgd, "decay" | "batch" | "firstEpochs">>,
+): Pick<Sgd, "rate" | "decay" | "epochs" | "firstEpochs" | "batch"> {
+  const { rate, epochs, decay = 0.98, batch = 256, firstEpochs = epochs } = options;
+  for (const [name, value] of Object.entries({ rate, decay })) {
+    if (value > 0 && value < Number.POSITIVE_INFINITY) continue;
+    throw new RangeError(`${who}: ${name} must be a number above 0, got ${value}.`);
+  }
+  for (const [name, value] of Object.entries({ epochs, firstEpochs, batch })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new RangeError(`${who}: ${name} must be a whole number from 1, got ${value}.`);
+  }
+  return { rate, decay, epochs, firstEpochs, batch };
+}
+
+/** How an L step trains: Adam. Plain data. */
+export interface Adam extends Omit<Sgd, "kind" | "momentum" | "rate"> {
+  readonly kind: "adam";
+  /**
+   * Learning rate of the first step: about how far a weight moves in a minibatch. It is never clipped at 1/μ: Adam divides
+   * by the size of the gradient, so a large μ lengthens no step. Weights come no nearer to their targets than about the rate, so
+   * let `decay` lower it.
+   */
+  readonly rate: number;
+  /** Decay of the running means of the gradient and of its square, 0 to below 1. */
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Added to the root of the mean square; from 1e-12. */
+  readonly epsilon: number;
+}
+
+export type LStep = Sgd | Adam;
+
+/**
+ * Adam (Kingma & Ba, 2015, arXiv:1412.6980) with bias correction; defaults beta1 0.9, beta2 0.999, epsilon 1e-8, decay 0.98,
+ * batch 256, `firstEpochs` = `epochs`. Its moments start at zero in every L step, as the momentum of `sgd` does.
+ * @throws RangeError for values out of range.
+ */
+export function adam(
+  options: { readonly rate: number; readonly epochs: number } & Partial<Omit<Adam, "kind">>,
+): Adam {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  for (const [name, value] of Object.entries({ beta1, beta2 })) {
+    if (value >= 0 && value < 1) continue;
+    throw new RangeError(`adam: ${name} must be from 0 to below 1, got ${value}.`);
+  }
+  if (!(epsilon >= 1e-12 && epsilon < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`adam: epsilon must be a number from 1e-12, got ${epsilon}.`);
+  }
+  return Object.freeze({ kind: "adam", ...common("adam", options), beta1, beta2, epsilon });
+}
+
+/** What an epoch of the engine needs to know, `steps` minibatches after the moments were zero. */
+export function stepOptions(lStep: LStep, steps: number): Pick<EpochOptions, "momentum" | "adam"> {
+  if (lStep.kind === "sgd") return { momentum: lStep.momentum };
+  const { beta1, beta2, epsilon } = lStep;
+  return { momentum: 0, adam: { beta1, beta2, epsilon, steps } };
 }
 
 /** The penalty parameters μ of the LC steps, in order. */

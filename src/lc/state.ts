@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { CompressionSpec } from "../compression/contract.ts";
+import type { Augmentation } from "../data/augment.ts";
 import { LCError } from "../errors.ts";
-import type { Schedule, Sgd } from "./schedules.ts";
+import type { LStep, Schedule } from "./schedules.ts";
 
 /**
  * The whole state of an LC run between two minibatches: plain data, from which `steps({ from })` goes on to the same
@@ -13,9 +14,14 @@ export interface LCState {
   readonly plan: PlanSpec;
   /** What the run was asked to do; going on with something else would not be the same run. */
   readonly run: {
-    readonly lStep: Sgd;
+    readonly lStep: LStep;
     readonly mu: Schedule;
-    readonly data: { readonly name: string; readonly train: number; readonly test: number };
+    readonly data: {
+      readonly name: string;
+      readonly train: number;
+      readonly test: number;
+      readonly augment?: Augmentation;
+    };
     /** SHA-256 of the importance weights, if there are any. */
     readonly importance?: string;
   };
@@ -33,6 +39,8 @@ export interface LCState {
   /** w and its momentum, all parameters, by key. */
   readonly weights: Readonly<Record<string, Float32Array>>;
   readonly velocity: Readonly<Record<string, Float32Array>>;
+  /** Second moment of Adam; its step is counted by `epoch` and `batch`. */
+  readonly secondMoments?: Readonly<Record<string, Float32Array>>;
   /** λ by key, of compressed parameters. */
   readonly lambda: Readonly<Record<string, Float32Array>>;
   /** θ of each task. */

@@ -9,7 +9,7 @@ import { firstNonfinite } from "./arrays.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { checkBatch } from "./run-options.ts";
-import type { Sgd } from "./schedules.ts";
+import { type LStep, stepOptions } from "./schedules.ts";
 
 /** A trained, uncompressed network. */
 export interface Trained<Names extends string = string> extends Displayable {
@@ -26,7 +26,7 @@ export interface Trained<Names extends string = string> extends Displayable {
 export interface TrainOptions {
   readonly data: Dataset;
   /** `epochs` in all; `decay` is per epoch. `firstEpochs` is not used. */
-  readonly lStep: Sgd;
+  readonly lStep: LStep;
   /** Seed of the data order; default 0. */
   readonly seed?: number;
   readonly engine?: Engine;
@@ -50,14 +50,17 @@ export async function* train<Names extends string>(
   const history: Progress[] = [];
   let opened: EngineSession | undefined;
   try {
-    const session = await engine.open(model.network, data, { batch: lStep.batch });
+    const session = await engine.open(model.network, data, {
+      batch: lStep.batch,
+      optimizer: lStep.kind,
+    });
     opened = session;
     session.write(model.weights);
     let rate = lStep.rate;
     for (let epoch = 1; epoch <= lStep.epochs && !signal.aborted; epoch++) {
       const order = permutation(data.train.count, random(seed, 0x7ea1, epoch));
-      const { momentum } = lStep;
-      const result = await session.train({ order, from: 0, rate, momentum, mu: 0, signal });
+      const how = stepOptions(lStep, (epoch - 1) * Math.ceil(data.train.count / lStep.batch));
+      const result = await session.train({ order, from: 0, rate, ...how, mu: 0, signal });
       if (!result.finite) {
         throw new LCError(
           "LC_DIVERGED",

@@ -8,7 +8,9 @@ export function buildTfjs(
   { name, input, layers }: Network,
   softmax: boolean,
 ): TfLayersModel {
-  const start = tf.input({ shape: [...input], name: `${name}_input` });
+  // tfjs takes letters, digits, dots, hyphens and underlines only, a letter or digit first.
+  const plain = name.replace(/[^\w.-]/g, "_").replace(/^[^a-z0-9]/i, "n$&");
+  const start = tf.input({ shape: [...input], name: `${plain}_input` });
   const outputs = new Map<string, TfSymbolicTensor>([["input", start]]);
   let last = start;
   for (const layer of layers) {
@@ -17,7 +19,7 @@ export function buildTfjs(
     outputs.set(layer.name, last);
   }
   if (softmax) {
-    const end = tf.layers.activation({ activation: "softmax", name: `${name}_softmax` });
+    const end = tf.layers.activation({ activation: "softmax", name: `${plain}_softmax` });
     last = end.apply(last) as TfSymbolicTensor;
   }
   return tf.model({ inputs: start, outputs: last, name });

@@ -40,10 +40,12 @@ export interface Tf {
   add(a: unknown, b: unknown): TfTensor;
   sub(a: unknown, b: unknown): TfTensor;
   mul(a: unknown, b: unknown): TfTensor;
+  div(a: unknown, b: unknown): TfTensor;
   maximum(a: unknown, b: unknown): TfTensor;
   log(x: unknown): TfTensor;
   neg(x: unknown): TfTensor;
   square(x: unknown): TfTensor;
+  sqrt(x: unknown): TfTensor;
   sum(x: unknown, axis: number): TfTensor;
   mean(x: unknown): TfTensor;
   /** Disposes of every tensor that `body` made and does not return. */

@@ -121,7 +121,12 @@ describe("cifar10", () => {
       );
       const expected = [3 / 255, 153 / 255, 0.5 / 255].map(Math.fround);
       assert.ok(data.mean.every((m, i) => m === expected[i % 3]));
+      assert.equal("augment" in data, false);
     }
+    const { augment } = await cifar10({ folder, augment: true });
+    assert.deepEqual(augment, { flip: true, crop: 4 });
+    const shifted = await cifar10({ folder, augment: { flip: false } });
+    assert.deepEqual(shifted.augment, { flip: false, crop: 4 });
   });
 
   it("refuses a set with a batch missing, a short batch, or an unknown copy or mean", async () => {

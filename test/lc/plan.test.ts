@@ -72,7 +72,7 @@ describe("compress", () => {
     const plan = compress(net).layer("fc1", oneBit);
     assert.throws(() => plan.steps({ ...options, lStep: sgd({ rate: 0.1, epochs: 1 }) }), {
       message:
-        "sgd: batch must be from 1 to the 20 training examples of procedural digits, got 256.",
+        "sgd: batch must be from 1 to the 20 training examples of procedural digits, got 256. Write batch: 20 for all of them at once.",
     });
     assert.throws(() => plan.steps({ ...options, mu: [] }), /mu has no values/);
     assert.throws(

@@ -1,5 +1,6 @@
 import type { Dataset, Split } from "../../data/dataset.ts";
 import type { Tf, TfTensor } from "../../net/tfjs-module.ts";
+import { augmentImage, placeOf } from "../augment.ts";
 
 /** Examples as tensors: x = pixel / 255 − mean, and one-hot labels. */
 export interface Minibatch {
@@ -9,25 +10,36 @@ export interface Minibatch {
   readonly classes: Uint8Array;
 }
 
-/** Gathers the examples `chosen` of `split`; `shape` is the network's input, `outputs` its number of outputs. */
+/**
+ * Gathers the examples `chosen` of `split`; `shape` is the network's input, `outputs` its number of outputs. With a seed,
+ * images are augmented as the data set says.
+ */
 export function gather(
   tf: Tf,
-  { mean }: Dataset,
+  { mean, shape: imageShape, augment }: Dataset,
   { images, labels }: Split,
   chosen: ArrayLike<number>,
   shape: readonly number[],
   outputs: number,
+  seed?: number,
 ): Minibatch {
   const [count, size] = [chosen.length, mean.length];
   const x = new Float32Array(count * size);
   const oneHot = new Float32Array(count * outputs);
   const classes = new Uint8Array(count);
+  const changed = augment && seed !== undefined ? new Uint8Array(size) : undefined;
   for (let n = 0; n < count; n++) {
-    const from = (chosen[n] as number) * size;
-    for (let j = 0; j < size; j++) {
-      x[n * size + j] = (images[from + j] as number) / 255 - (mean[j] as number);
+    const example = chosen[n] as number;
+    let [pixels, from] = [images, example * size];
+    if (changed && augment && seed !== undefined) {
+      const place = placeOf(augment, seed, example);
+      augmentImage(images, from, imageShape, augment.crop, place, changed);
+      [pixels, from] = [changed, 0];
     }
-    const label = labels[chosen[n] as number] as number;
+    for (let j = 0; j < size; j++) {
+      x[n * size + j] = (pixels[from + j] as number) / 255 - (mean[j] as number);
+    }
+    const label = labels[example] as number;
     oneHot[n * outputs + label] = 1;
     classes[n] = label;
   }

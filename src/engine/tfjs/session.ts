@@ -7,15 +7,24 @@ import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
 import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
 import { endsInSoftmax } from "../../net/tfjs-read.ts";
+import { fingerprint } from "../augment.ts";
 import type {
   EngineSession,
   EpochOptions,
   EpochResult,
   Evaluation,
+  Moments,
   OpenOptions,
 } from "../engine.ts";
-import { checkEpoch, checkImportance, checkWeights } from "../wasm/checks.ts";
-import { checkData } from "./checks.ts";
+import { checkMachine } from "../machine.ts";
+import {
+  checkData,
+  checkEpoch,
+  checkImportance,
+  checkOptimizer,
+  checkWeights,
+  powers,
+} from "../wasm/checks.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
 import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
@@ -35,6 +44,7 @@ export async function openSession(
   options: OpenOptions & { readonly model?: TfLayersModel; readonly loss?: TfjsLoss },
 ): Promise<EngineSession> {
   const { model: own, batch } = options;
+  checkOptimizer("tfjs engine", options.optimizer);
   const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
   const end = own?.outputs[0]?.shape ?? [null, size(network.layers.at(-1)?.outputShape ?? [])];
   const outputs = end[1];
@@ -43,7 +53,8 @@ export async function openSession(
       `tfjs engine: the model must have one output of shape [examples, classes], got ${own.outputs.length} of shape [${end.map((n) => n ?? "?").join(", ")}].`,
     );
   }
-  checkData(network.name, data, size(network.input), outputs as number, batch);
+  checkData("tfjs engine", network, data, batch, outputs as number);
+  checkMemory(network, data, batch);
   if (own) checkParameters("tfjs engine", network, own);
   if (own && inUse.has(own)) {
     throw new LCError(
@@ -65,6 +76,18 @@ export async function openSession(
     throw error;
   }
   return session;
+}
+
+/** Weights, momentum and gradients, and the outputs of all layers of a minibatch, in float32: less than tfjs will take. */
+function checkMemory(network: Network, data: Dataset, batch: number): void {
+  const parameters = network.parameters.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  const outputs = network.layers.reduce(
+    (sum, { outputShape }) => sum + outputShape.reduce((product, n) => product * n, 1),
+    0,
+  );
+  const bytes = 4 * (3 * parameters + batch * outputs);
+  const needed = `at least ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  checkMachine("tfjs engine", `network "${network.name}" with ${data.name}`, bytes, needed);
 }
 
 class Session implements EngineSession {
@@ -100,6 +123,7 @@ class Session implements EngineSession {
     this.#slots = bindings(model).map((binding) => ({
       ...binding,
       velocity: tf.zerosLike(binding.variable),
+      second: options.optimizer === "adam" ? tf.zerosLike(binding.variable) : undefined,
       ...{ target: undefined, importance: undefined },
     }));
     this.#before = options.model && snapshot(tf, this.#slots);
@@ -116,23 +140,31 @@ class Session implements EngineSession {
     }
   }
 
-  write(weights: Weights, velocity?: Weights): void {
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void {
     this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
+    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
     writeVariables(this.#tf, this.#slots, weights);
+    const tensor = (slot: Slot, values: Float32Array | undefined) =>
+      values ? toTensor(this.#tf, slot, values) : this.#tf.zerosLike(slot.variable);
     for (const slot of this.#slots) {
       slot.velocity.dispose();
-      const v = velocity?.[slot.parameter.key];
-      slot.velocity = v ? toTensor(this.#tf, slot, v) : this.#tf.zerosLike(slot.variable);
+      slot.velocity = tensor(slot, velocity?.[slot.parameter.key]);
+      if (!slot.second) continue;
+      slot.second.dispose();
+      slot.second = tensor(slot, secondMoments?.[slot.parameter.key]);
     }
   }
 
-  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> } {
+  read(): Moments {
     this.#idle("read");
     return {
       weights: this.#values((slot) => readVariable(slot, slot.variable)),
       velocity: this.#values((slot) => readVariable(slot, slot.velocity)),
+      ...(this.#options.optimizer === "adam" && {
+        secondMoments: this.#values((slot) => readVariable(slot, slot.second as TfTensor)),
+      }),
     };
   }
 
@@ -165,16 +197,20 @@ class Session implements EngineSession {
     const { order, from, signal, onProgress } = options;
     const { train } = this.#data;
     const { batch } = this.#options;
+    const { adam } = options;
     const batches = Math.ceil(train.count / batch);
-    checkEpoch(options, train.count, batches);
+    checkEpoch(options, train.count, batches, this.#options.optimizer);
     const start = performance.now();
+    const seed = options.seed ?? fingerprint(order);
+    let corrections = adam ? powers(adam) : ([0, 0] as const);
     let [next, lossSum, examples, finite, told] = [from, 0, 0, true, start];
     while (next < batches && finite && !signal?.aborted) {
       const chosen = order.subarray(next * batch, (next + 1) * batch);
-      const loss = await this.#step(chosen, options);
+      const loss = await this.#step(chosen, seed, options, corrections);
       finite = Number.isFinite(loss);
       if (!finite) break;
       next++;
+      if (adam) corrections = [corrections[0] * adam.beta1, corrections[1] * adam.beta2];
       lossSum += loss * chosen.length;
       examples += chosen.length;
       if (onProgress && performance.now() - told >= PROGRESS_MS) {
@@ -187,14 +223,20 @@ class Session implements EngineSession {
   }
 
   /** One minibatch; its loss. If that is not finite, nothing has changed. */
-  async #step(chosen: Uint32Array, options: EpochOptions): Promise<number> {
+  async #step(
+    chosen: Uint32Array,
+    seed: number,
+    options: EpochOptions,
+    corrections: readonly [number, number],
+  ): Promise<number> {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
     const before = snapshot(tf, frozen);
-    const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
+    const { loss, grads } = await this.#gradients(this.#gather("train", chosen, seed), true);
     if (Number.isFinite(loss)) {
-      for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, options);
+      for (const slot of this.#slots)
+        if (slot.trainable) update(tf, slot, grads, options, corrections);
       tf.dispose(before);
     } else {
       restore(tf, frozen, before);
@@ -278,17 +320,19 @@ class Session implements EngineSession {
     this.#closed = true;
     await this.#last.catch(() => undefined);
     const tf = this.#tf;
-    for (const { velocity, target, importance } of this.#slots) {
-      tf.dispose([velocity, target, importance].filter((tensor) => tensor !== undefined));
+    for (const { velocity, second, target, importance } of this.#slots) {
+      tf.dispose([velocity, second, target, importance].filter((tensor) => tensor !== undefined));
     }
     if (this.#before) restore(tf, this.#slots, this.#before);
     else this.#model.dispose();
     inUse.delete(this.#model);
   }
 
-  #gather(split: "train" | "test", chosen: ArrayLike<number>): Minibatch {
+  /** @param seed Given: with augmented images. */
+  #gather(split: "train" | "test", chosen: ArrayLike<number>, seed?: number): Minibatch {
     const { input } = this.#network;
-    return gather(this.#tf, this.#data, this.#data[split], chosen, input, this.#options.outputs);
+    const { outputs } = this.#options;
+    return gather(this.#tf, this.#data, this.#data[split], chosen, input, outputs, seed);
   }
 
   /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */

@@ -5,6 +5,8 @@ import type { EpochOptions } from "../engine.ts";
 /** A parameter, its momentum, and what its penalty needs. Tensors have the variable's layout. */
 export interface Slot extends Binding {
   velocity: TfTensor;
+  /** Second moment of Adam. */
+  second: TfTensor | undefined;
   target: TfTensor | undefined;
   importance: TfTensor | undefined;
 }
@@ -15,26 +17,38 @@ export interface Gradients {
   readonly grads: Readonly<Record<string, TfTensor>>;
 }
 
-/** One step of Nesterov's momentum in PyTorch's form, with the penalty's gradient. */
+/** One step of the optimiser, with the penalty's gradient; `corrections` are β₁ᵗ and β₂ᵗ of Adam's step t. */
 export function update(
   tf: Tf,
   slot: Slot,
   grads: Gradients["grads"],
-  { rate, momentum, mu }: EpochOptions,
+  { rate, momentum, mu, adam }: EpochOptions,
+  corrections: readonly [number, number],
 ): void {
-  const { variable: w, velocity, target, importance } = slot;
-  const [next, v] = tf.tidy(() => {
+  const { variable: w, velocity, second, target, importance } = slot;
+  const [next, v, s] = tf.tidy(() => {
     let g = grads[w.name] ?? tf.zerosLike(w);
     if (target) {
       const away = tf.sub(w, target);
       g = tf.add(g, tf.mul(importance ? tf.mul(away, importance) : away, mu));
     }
+    if (adam && second) {
+      const { beta1, beta2, epsilon } = adam;
+      const v = tf.add(tf.mul(velocity, beta1), tf.mul(g, 1 - beta1));
+      const s = tf.add(tf.mul(second, beta2), tf.mul(tf.square(g), 1 - beta2));
+      const [first, root] = [1 - corrections[0], Math.sqrt(1 - corrections[1])];
+      const size = tf.add(tf.div(tf.sqrt(s), root), epsilon);
+      return [tf.sub(w, tf.mul(tf.div(v, size), rate / first)), v, s];
+    }
     const v = tf.add(tf.mul(velocity, momentum), g);
     return [tf.sub(w, tf.mul(tf.add(g, tf.mul(v, momentum)), rate)), v];
-  }) as [TfTensor, TfTensor];
+  }) as [TfTensor, TfTensor, TfTensor | undefined];
   w.assign(next);
   slot.velocity = v;
   tf.dispose([next, velocity]);
+  if (!s || !second) return;
+  slot.second = s;
+  second.dispose();
 }
 
 /** The values of all variables; costs no memory until they change. */

@@ -1,52 +1,75 @@
+import { checkAugmentation } from "../../data/augment.ts";
 import type { Dataset, Split } from "../../data/dataset.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import type { EpochOptions } from "../engine.ts";
+import type { AdamStep, EpochOptions } from "../engine.ts";
 import { size } from "../stages.ts";
 
-/** @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated. */
-export function checkData(network: Network, data: Dataset, batch: number): void {
+/**
+ * @param outputs Classes the network tells apart.
+ * @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated.
+ */
+export function checkData(
+  who: string,
+  network: Network,
+  data: Dataset,
+  batch: number,
+  outputs: number = size(network.layers.at(-1)?.outputShape ?? []),
+): void {
   const inputs = size(network.input);
-  const classes = size(network.layers.at(-1)?.outputShape ?? []);
   if (size(data.shape) !== inputs) {
     throw new RangeError(
-      `wasm engine: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}.`,
+      `${who}: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}. Describe the network with input: ${shape(data.shape)}, or take other data.`,
     );
   }
   if (data.mean.length !== inputs) {
     throw new RangeError(
-      `wasm engine: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
+      `${who}: mean of ${data.name} must have ${inputs} values, one for each of ${shape(data.shape)}, got ${data.mean.length}.`,
     );
   }
-  checkSplit(data.train, "train", data.name, inputs, classes);
-  checkSplit(data.test, "test", data.name, inputs, classes);
-  if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
+  checkAugmentation(who, data);
+  if (data.augment && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
     throw new RangeError(
-      `wasm engine: batch must be from 1 to the ${data.train.count} training examples of ${data.name}, got ${batch}.`,
+      `${who}: augmented images must have the shape network "${network.name}" reads, ${shape(network.input)}; ${data.name} has ${shape(data.shape)}.`,
+    );
+  }
+  for (const split of ["train", "test"] as const) {
+    checkSplit(who, data[split], `${data.name} ${split}`, inputs, outputs);
+  }
+  const { count } = data.train;
+  if (!Number.isInteger(batch) || batch < 1 || batch > count) {
+    throw new RangeError(
+      `${who}: batch must be from 1 to the ${count} training examples of ${data.name}, got ${batch}. Write batch: ${count} for all of them at once.`,
     );
   }
 }
 
 function checkSplit(
+  who: string,
   { images, labels, count }: Split,
-  split: string,
   name: string,
   inputs: number,
-  classes: number,
+  outputs: number,
 ): void {
   if (images.length !== count * inputs || labels.length !== count) {
     throw new RangeError(
-      `wasm engine: ${name} ${split} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
+      `${who}: ${name} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
     );
   }
-  const bad = labels.findIndex((label) => label >= classes);
+  const bad = labels.findIndex((label) => label >= outputs);
   if (bad < 0) return;
+  const most = labels.reduce((a, b) => Math.max(a, b));
   throw new RangeError(
-    `wasm engine: labels must be from 0 to ${classes - 1}, the network's outputs; label ${bad} of ${name} ${split} is ${labels[bad]}.`,
+    `${who}: labels must be from 0 to ${outputs - 1}, the network's outputs; label ${bad} of ${name} is ${labels[bad]}. Give the last layer ${most + 1} outputs, or correct the labels.`,
   );
 }
 
 /** @throws RangeError if the epoch's options are out of range or `order` is not a permutation. */
-export function checkEpoch(options: EpochOptions, count: number, batches: number): void {
+export function checkEpoch(
+  options: EpochOptions,
+  count: number,
+  batches: number,
+  optimizer: "sgd" | "adam" = "sgd",
+): void {
   const { order, from, rate, momentum, mu } = options;
   if (order.length !== count) {
     throw new RangeError(`train: order must have ${count} entries, got ${order.length}.`);
@@ -72,6 +95,41 @@ export function checkEpoch(options: EpochOptions, count: number, batches: number
   if (!(mu >= 0 && mu < Infinity)) {
     throw new RangeError(`train: mu must be a number ≥ 0, got ${mu}.`);
   }
+  const { adam } = options;
+  if ((optimizer === "adam") !== (adam !== undefined)) {
+    throw new RangeError(
+      adam
+        ? 'train: the session was opened for SGD, got adam. Open it with { batch, optimizer: "adam" }.'
+        : "train: the session was opened for Adam and needs adam: { beta1, beta2, epsilon, steps }.",
+    );
+  }
+  if (!adam) return;
+  for (const name of ["beta1", "beta2"] as const) {
+    if (adam[name] >= 0 && adam[name] < 1) continue;
+    throw new RangeError(`train: ${name} must be from 0 to below 1, got ${adam[name]}.`);
+  }
+  if (!(adam.epsilon >= 1e-12 && adam.epsilon < Infinity)) {
+    throw new RangeError(`train: epsilon must be a number ≥ 1e-12, got ${adam.epsilon}.`);
+  }
+  if (!Number.isSafeInteger(adam.steps) || adam.steps < 0) {
+    throw new RangeError(`train: steps must be a whole number ≥ 0, got ${adam.steps}.`);
+  }
+}
+
+/** βᵗ by repeated multiplication: the same bits as step by step, on every machine. */
+export function powers({ beta1, beta2, steps }: AdamStep): readonly [number, number] {
+  let [a, b] = [beta1, beta2];
+  // Once both are 0 they stay so.
+  for (let t = 0; t < steps && (a > 0 || b > 0); t++) [a, b] = [a * beta1, b * beta2];
+  return [a, b];
+}
+
+/** @throws RangeError for an optimizer there is not. */
+export function checkOptimizer(who: string, optimizer: unknown = "sgd"): void {
+  if (optimizer === "sgd" || optimizer === "adam") return;
+  throw new RangeError(
+    `${who}: optimizer must be "sgd" or "adam", got ${JSON.stringify(optimizer)}.`,
+  );
 }
 
 /** @throws RangeError if a parameter is missing (unless `partial`), unknown, or has another length. */

@@ -23,18 +23,21 @@ export function wasmEngine(
     readonly threads?: number;
   } = {},
 ): Engine {
-  const cores = availableParallelism();
-  const { threads = Math.min(cores, MAX_THREADS) } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
-    throw new RangeError(
-      `wasmEngine: threads must be a whole number from 1 to 64, got ${threads}.`,
-    );
-  }
+  const threads = threadsOf("wasmEngine", options.threads);
   // A thread without a core of its own must not spin on the core of the one it waits for.
-  const spins = threads <= cores ? SPINS : 0;
+  const spins = threads <= availableParallelism() ? SPINS : 0;
   return {
     name: "wasm",
     reproducible: true,
     open: (network, data, options) => openSession(network, data, { ...options, threads, spins }),
   };
+}
+
+/** @throws RangeError if there are not 1…64 of them. */
+export function threadsOf(
+  who: string,
+  threads: number = Math.min(availableParallelism(), MAX_THREADS),
+): number {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 64) return threads;
+  throw new RangeError(`${who}: threads must be a whole number from 1 to 64, got ${threads}.`);
 }

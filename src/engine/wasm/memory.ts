@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
-import type { Plan, SplitName } from "./plan.ts";
+import { checkMachine } from "../machine.ts";
+import { type Plan, partsInWords, type SplitName } from "./plan.ts";
 import { type WasmMemory, webAssembly } from "./webassembly.ts";
 
 /** The most memory a WASM module can address: 2³² bytes. */
@@ -20,7 +21,7 @@ export interface Memory {
  * @throws LCError LC_MEMORY if it does not fit.
  */
 export function allocate(plan: Plan, data: Dataset, what: string): Memory {
-  const wasm = reserve(plan.bytes, what);
+  const wasm = reserve(plan, what);
   const memory: Memory = {
     wasm,
     bytes: new Uint8Array(wasm.buffer),
@@ -36,21 +37,22 @@ export function allocate(plan: Plan, data: Dataset, what: string): Memory {
   return memory;
 }
 
-function reserve(bytes: number, what: string): WasmMemory {
-  const gib = (bytes / 2 ** 30).toFixed(1);
+function reserve({ bytes, parts }: Plan, what: string): WasmMemory {
+  const needed = partsInWords(bytes, parts);
   if (bytes > MAX_BYTES) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: ${what} needs ${gib} GiB, more than the 4 GiB a WASM memory can have. Use fewer examples or a smaller batch.`,
+      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. Use fewer examples or a smaller batch.`,
     );
   }
+  checkMachine("wasm engine", what, bytes, needed);
   const pages = Math.ceil(bytes / PAGE);
   try {
     return new webAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch (cause) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: no room for the ${gib} GiB that ${what} needs. Close other sessions, or use fewer examples or a smaller batch.`,
+      `wasm engine: no room for ${what}, which needs ${needed}. Close other sessions, or use fewer examples or a smaller batch.`,
       { cause },
     );
   }

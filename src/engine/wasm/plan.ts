@@ -4,10 +4,23 @@ import { Arena, type Region } from "../arena.ts";
 import { type Compiled, compile } from "../compile.ts";
 import type { OpenOptions } from "../engine.ts";
 import { encode, type Program } from "../program.ts";
+import { slotBytes } from "../slots.ts";
 import { size } from "../stages.ts";
 import { COUNTERS, LINE } from "./assembly/layout.ts";
 
 export type SplitName = "train" | "test";
+
+/** Bytes of a session by what they are for. */
+export interface Parts {
+  /** Weights, momentum, targets, and the copies that evaluations, input gradients, importance weights and Adam need. */
+  readonly parameters: number;
+  /** Activations, their gradients and partial sums of a minibatch: of training or of evaluation, whichever is larger. */
+  readonly activations: number;
+  /** Images, labels and order. */
+  readonly data: number;
+  /** Programs, and the scratch and counters of the threads. */
+  readonly threads: number;
+}
 
 /** Offsets of everything in a session's memory, in bytes. Pure data. */
 export interface Plan {
@@ -24,6 +37,8 @@ export interface Plan {
   readonly regions: readonly Region[];
   /** Size of the memory, without its last page's rest. */
   readonly bytes: number;
+  /** The same bytes, by what they are for. */
+  readonly parts: Parts;
 }
 
 /**
@@ -33,12 +48,15 @@ export interface Plan {
 export function plan(
   network: Network,
   data: Dataset,
-  { batch, importance = false }: OpenOptions,
+  { batch, importance = false, optimizer = "sgd" }: OpenOptions,
   threads: number,
 ): Plan {
   const arena = new Arena();
   const most = Math.max(data.train.count, data.test.count, 1);
-  const compiled = compile(network, arena, { batch, evaluation: most, importance });
+  const compiled = compile(network, arena, {
+    ...{ batch, evaluation: most, importance, optimizer, data },
+  });
+  const planned = arena.bytes;
   const { train, evaluate, evaluateOther, fisher } = compiled;
   const all = [train, evaluate, evaluateOther, ...(fisher ? [fisher] : [])];
   const programs = all.map((program) => {
@@ -54,14 +72,28 @@ export function plan(
     images: arena.take(`${name} images`, data[name].count * inputs),
     labels: arena.take(`${name} labels`, data[name].count),
   });
+  const control = arena.take("control", COUNTERS + counters);
+  const scratch = arena.take("scratch", threads * compiled.scratch);
+  const beforeData = arena.bytes;
+  const order = arena.take("order", data.train.count * 4);
+  const splits = { train: takeSplit("train"), test: takeSplit("test") };
+  const parameters = compiled.slots.reduce((sum, slot) => sum + slotBytes(slot), 0);
   return {
-    compiled,
-    programs: new Map(programs),
-    control: arena.take("control", COUNTERS + counters),
-    scratch: arena.take("scratch", threads * compiled.scratch),
-    order: arena.take("order", data.train.count * 4),
-    splits: { train: takeSplit("train"), test: takeSplit("test") },
-    regions: arena.regions,
-    bytes: arena.bytes,
+    ...{ compiled, programs: new Map(programs), control, scratch, order, splits },
+    ...{ regions: arena.regions, bytes: arena.bytes },
+    parts: {
+      parameters,
+      // The arena's first line, which nothing uses, is no activation.
+      activations: planned - parameters - LINE,
+      data: arena.bytes - beforeData,
+      threads: beforeData - planned + LINE,
+    },
   };
+}
+
+/** "12.3 MiB: parameters 1.2, …", for people. */
+export function partsInWords(bytes: number, parts: Parts): string {
+  const mib = (n: number) => (n / 2 ** 20).toFixed(1);
+  const { parameters, activations, data, threads } = parts;
+  return `${mib(bytes)} MiB (parameters ${mib(parameters)}, activations and gradients ${mib(activations)}, data ${mib(data)}, threads ${mib(threads)})`;
 }

@@ -1,17 +1,27 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
+import { fingerprint } from "../augment.ts";
 import type {
+  AdamStep,
   EngineSession,
   EpochOptions,
   EpochResult,
   Evaluation,
+  Moments,
   OpenOptions,
 } from "../engine.ts";
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
-import { checkData, checkEpoch, checkImportance, checkWeights } from "./checks.ts";
+import {
+  checkData,
+  checkEpoch,
+  checkImportance,
+  checkOptimizer,
+  checkWeights,
+  powers,
+} from "./checks.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
@@ -40,8 +50,9 @@ export async function openSession(
   options: OpenOptions & { readonly threads: number; readonly spins: number },
 ): Promise<EngineSession> {
   const { batch, threads, spins } = options;
+  checkOptimizer("wasm engine", options.optimizer);
   const planned = plan(network, data, options, threads);
-  checkData(network, data, batch);
+  checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
   const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
@@ -82,21 +93,29 @@ class Session implements EngineSession {
     this.#pool = pool;
   }
 
-  write(weights: Weights, velocity?: Weights): void {
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void {
     const { floats } = this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
+    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
     this.#storeWeights(floats, weights);
+    const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) => {
+      if (values) store(floats, slot, offset, values);
+      else floats.fill(0, offset / 4, (offset + slot.bytes) / 4);
+    };
     for (const slot of this.#slots) {
-      const v = velocity?.[slot.key];
-      if (v) store(floats, slot, slot.momentum, v);
-      else floats.fill(0, slot.momentum / 4, (slot.momentum + slot.bytes) / 4);
+      storeOrClear(slot, slot.momentum, velocity?.[slot.key]);
+      if (slot.second) storeOrClear(slot, slot.second, secondMoments?.[slot.key]);
     }
   }
 
-  read(): { weights: Record<string, Float32Array>; velocity: Record<string, Float32Array> } {
+  read(): Moments {
     const { floats } = this.#idle("read");
-    return { weights: this.#load(floats, "weight"), velocity: this.#load(floats, "momentum") };
+    return {
+      weights: this.#load(floats, "weight"),
+      velocity: this.#load(floats, "momentum"),
+      ...(this.#second ? { secondMoments: this.#load(floats, "second") } : {}),
+    };
   }
 
   setTargets(targets: Weights, importance?: Weights): void {
@@ -131,7 +150,7 @@ class Session implements EngineSession {
     const { from, order, mu, signal, onProgress } = options;
     const batch = this.#batch;
     const batches = Math.ceil(this.#counts.train / batch);
-    checkEpoch(options, this.#counts.train, batches);
+    checkEpoch(options, this.#counts.train, batches, this.#second ? "adam" : "sgd");
     if (from === batches || signal?.aborted) {
       return { next: from, lossSum: 0, examples: 0, finite: true, seconds: 0 };
     }
@@ -140,6 +159,7 @@ class Session implements EngineSession {
     memory.floats[(control + layout.RATE) / 4] = options.rate;
     memory.floats[(control + layout.MOMENTUM) / 4] = options.momentum;
     memory.words[(control + layout.SEED) / 4] = options.seed ?? fingerprint(order);
+    this.#setAdam(memory, options.adam);
     for (const { key, penalty } of this.#slots) {
       memory.floats[penalty / 4] = this.#targets.has(key) ? mu : 0;
     }
@@ -247,13 +267,31 @@ class Session implements EngineSession {
     return this.#plan.compiled.slots;
   }
 
+  /** Bytes from a momentum to its second moment; 0 without Adam. */
+  get #second(): number {
+    const slot = this.#slots.find(({ second }) => second > 0);
+    return slot ? slot.second - slot.momentum : 0;
+  }
+
+  #setAdam(memory: Memory, adam: AdamStep | undefined): void {
+    const { control } = this.#plan;
+    memory.words[(control + layout.ADAM_SECOND) / 4] = this.#second;
+    if (!adam) return;
+    const doubles = new Float64Array(memory.wasm.buffer, control + layout.ADAM_BETA1, 4);
+    doubles.set([adam.beta1, adam.beta2, ...powers(adam)]);
+    memory.floats[(control + layout.ADAM_EPSILON) / 4] = adam.epsilon;
+  }
+
   #storeWeights(floats: Float32Array, weights: Weights): void {
     for (const slot of this.#slots) {
       store(floats, slot, slot.weight, weights[slot.key] as Float32Array);
     }
   }
 
-  #load(floats: Float32Array, what: "weight" | "momentum" | "other"): Record<string, Float32Array> {
+  #load(
+    floats: Float32Array,
+    what: "weight" | "momentum" | "second" | "other",
+  ): Record<string, Float32Array> {
     return Object.fromEntries(
       this.#slots.map((slot) => [slot.key, load(floats, slot, slot[what])]),
     );
@@ -322,11 +360,4 @@ class Session implements EngineSession {
     if (this.#running === 0) return memory;
     throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
   }
-}
-
-/** A seed that changes with the order of the examples (FNV-1a, by words). */
-function fingerprint(order: Uint32Array): number {
-  let hash = 0x811c9dc5;
-  for (const example of order) hash = Math.imul(hash ^ example, 0x01000193);
-  return hash;
 }

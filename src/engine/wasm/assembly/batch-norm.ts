@@ -1,5 +1,5 @@
 import { activate } from "./activation";
-import { addPenalty, nesterov } from "./dense";
+import { addPenalty, descend } from "./descent";
 import { flush } from "./elementary";
 import { lastExample } from "./image";
 import { MOMENTUM, PANEL_BYTES, RATE, ROWS } from "./layout";
@@ -157,7 +157,7 @@ function update(op: usize, j: usize, gradient: usize, control: usize): void {
   const mu = load<f32>(load<u32>(op, 12));
   const h: usize = load<u32>(op, 16);
   if (mu != 0) addPenalty(gradient, w, t, h ? h + at : 0, 32, mu);
-  nesterov(gradient, w, v, v128.load32_splat(control + MOMENTUM), v128.load32_splat(control + RATE));
+  descend(gradient, w, v, v128.load32_splat(control + MOMENTUM), v128.load32_splat(control + RATE));
 }
 
 /** dz (+)= γ/σ dy + (B (z − m) + C). */

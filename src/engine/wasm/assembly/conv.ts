@@ -1,5 +1,6 @@
 import { activate } from "./activation";
-import { addPenalty, nesterov, SQUARE, transposeTile } from "./dense";
+import { SQUARE, transposeTile } from "./dense";
+import { addPenalty, descend } from "./descent";
 import { MOMENTUM, PANEL_BYTES, RATE, ROW_BYTES, ROWS } from "./layout";
 import { accumulateRows, multiply, rowAt, sumRows } from "./tile";
 import {
@@ -161,7 +162,7 @@ export function convUpdateTask(op: usize, task: usize, control: usize, scratch: 
     sumChunks(sums + at, inputs * outputs * SQUARE, chunks, 128, scratch);
     if (mu != 0) addPenalty(scratch, w + at, t + at, h ? h + at : 0, 128, mu);
     for (let i: usize = 0; i < 128; i += ROW_BYTES) {
-      nesterov(scratch + i, w + at + i, v + at + i, momentum, rate);
+      descend(scratch + i, w + at + i, v + at + i, momentum, rate);
     }
     if (wt) transposeTile(w + at, wt + ((k >> 1) * outputs + j) * SQUARE + (k & 1) * 16);
   }
@@ -179,7 +180,7 @@ function biasUpdate(op: usize, j: usize, control: usize, scratch: usize): void {
   if (mu != 0) addPenalty(scratch, b + at, t, h ? h + at : 0, ROW_BYTES, mu);
   const momentum = v128.load32_splat(control + MOMENTUM);
   const rate = v128.load32_splat(control + RATE);
-  nesterov(scratch, b + at, <usize>load<u32>(op, 48) + at, momentum, rate);
+  descend(scratch, b + at, <usize>load<u32>(op, 48) + at, momentum, rate);
 }
 
 /** to = Σ of `chunks` pieces of `bytes`, `stride` apart, first to last. */

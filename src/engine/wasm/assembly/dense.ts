@@ -1,4 +1,5 @@
 import { activate, derivative } from "./activation";
+import { addPenalty, descend } from "./descent";
 import { flush } from "./elementary";
 import { MOMENTUM, PANEL_BYTES, RATE, ROW_BYTES, ROWS } from "./layout";
 import { multiply, multiplyRows, rowAt, sumRows } from "./tile";
@@ -103,38 +104,12 @@ export function denseUpdateTask(op: usize, task: usize, control: usize, scratch:
     multiplyRows(columns, xPanels * PANEL_BYTES, dy, dyPanels * PANEL_BYTES, rows, scratch);
     const at = j * xPanels * SQUARE + k * 128;
     if (mu != 0) addPenalty(scratch, w + at, t + at, h ? h + at : 0, 4 * ROW_BYTES, mu);
-    nesterov(scratch, w + at, v + at, momentum, rate);
-    nesterov(scratch + 32, w + at + 32, v + at + 32, momentum, rate);
-    nesterov(scratch + 64, w + at + 64, v + at + 64, momentum, rate);
-    nesterov(scratch + 96, w + at + 96, v + at + 96, momentum, rate);
+    descend(scratch, w + at, v + at, momentum, rate);
+    descend(scratch + 32, w + at + 32, v + at + 32, momentum, rate);
+    descend(scratch + 64, w + at + 64, v + at + 64, momentum, rate);
+    descend(scratch + 96, w + at + 96, v + at + 96, momentum, rate);
     if (wt) transposeTile(w + at, wt + ((k >> 1) * dyPanels + j) * SQUARE + (k & 1) * 16);
   }
-}
-
-/** g += μ h (w − t) on `bytes` of parameters; h = 1 where `h` is 0, none. */
-export function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize, mu: f32): void {
-  const penalty = f32x4.splat(mu);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const away = f32x4.sub(v128.load(w + i), v128.load(t + i));
-    const weight = h ? f32x4.mul(penalty, v128.load(h + i)) : penalty;
-    v128.store(g + i, f32x4.add(v128.load(g + i), f32x4.mul(weight, away)));
-  }
-}
-
-/** One Nesterov step on 8 parameters: v = m v + g; w −= rate (g + m v). */
-// @ts-ignore: decorator
-@inline
-export function nesterov(g: usize, w: usize, v: usize, momentum: v128, rate: v128): void {
-  const g0 = v128.load(g);
-  const g1 = v128.load(g, 16);
-  const v0 = flush(f32x4.add(f32x4.mul(momentum, v128.load(v)), g0));
-  const v1 = flush(f32x4.add(f32x4.mul(momentum, v128.load(v, 16)), g1));
-  v128.store(v, v0);
-  v128.store(v, v1, 16);
-  const move0 = f32x4.mul(rate, f32x4.add(g0, f32x4.mul(momentum, v0)));
-  const move1 = f32x4.mul(rate, f32x4.add(g1, f32x4.mul(momentum, v1)));
-  v128.store(w, f32x4.sub(v128.load(w), move0));
-  v128.store(w, f32x4.sub(v128.load(w, 16), move1), 16);
 }
 
 /** Stores a 4 × 8 tile as 8 columns of 4, `ROW_BYTES` apart. */
@@ -168,5 +143,5 @@ function biasUpdate(op: usize, j: usize, control: usize, scratch: usize): void {
   if (mu != 0) addPenalty(scratch, b + at, t, h ? h + at : 0, ROW_BYTES, mu);
   const momentum = v128.load32_splat(control + MOMENTUM);
   const rate = v128.load32_splat(control + RATE);
-  nesterov(scratch, b + at, <usize>load<u32>(op, 44) + at, momentum, rate);
+  descend(scratch, b + at, <usize>load<u32>(op, 44) + at, momentum, rate);
 }

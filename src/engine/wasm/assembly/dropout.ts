@@ -36,7 +36,7 @@ export function dropoutRows(op: usize, begin: usize, end: usize, control: usize)
 }
 
 /** The finalizer of MurmurHash3 (Austin Appleby, public domain). */
-function mix(h: u32): u32 {
+export function mix(h: u32): u32 {
   h = (h ^ (h >>> 16)) * 0x85ebca6b;
   h = (h ^ (h >>> 13)) * 0xc2b2ae35;
   return h ^ (h >>> 16);

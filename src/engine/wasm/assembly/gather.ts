@@ -1,10 +1,11 @@
+import { augment } from "./augment";
 import { FIRST, IMAGES, ORDER, PANEL_BYTES, ROWS } from "./layout";
 
-/** x = pixel / 255 − mean of the minibatch's examples, blocked. Rows past the last example are zero. */
-export function gatherRows(op: usize, begin: usize, end: usize, control: usize): void {
+/** x = pixel / 255 − mean of the minibatch's examples, augmented, blocked. Rows past the last example are zero. */
+export function gatherRows(op: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   const x: usize = load<u32>(op, 0);
-  const inputs: usize = load<u32>(op, 4);
-  const mean: usize = load<u32>(op, 8);
+  const mean: usize = load<u32>(op, 4);
+  const inputs: usize = load<u32>(op, 8);
   const panels = (inputs + 7) / 8;
   const whole = inputs / 8;
   const rows: usize = load<u32>(control, ROWS);
@@ -23,7 +24,7 @@ export function gatherRows(op: usize, begin: usize, end: usize, control: usize):
     }
     const at = first + row;
     const example: usize = order ? <usize>load<u32>(order + at * 4) : at;
-    const from = images + example * inputs;
+    const from = augment(op + 12, images + example * inputs, <u32>example, control, scratch);
     for (let p: usize = 0; p < whole; p++, to += PANEL_BYTES) {
       const bytes = v128.load8x8_u(from + p * 8);
       const low = f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(bytes));

@@ -1,4 +1,5 @@
 import { activate, derivative } from "./activation";
+import { augment } from "./augment";
 import { flush } from "./elementary";
 import { FIRST, IMAGES, ORDER, PANEL_BYTES, ROWS } from "./layout";
 import { rowAt } from "./tile";
@@ -11,12 +12,12 @@ export function lastExample(end: usize, control: usize): usize {
   return min<usize>(end, load<u32>(control, ROWS));
 }
 
-/** x = pixel / 255 − mean of the minibatch's examples, as images; the mean is row-major. */
-export function gatherImageRows(op: usize, begin: usize, end: usize, control: usize): void {
+/** x = pixel / 255 − mean of the minibatch's examples, augmented, as images; the mean is row-major. */
+export function gatherImageRows(op: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   const x: usize = load<u32>(op);
-  const pixels: usize = load<u32>(op, 4);
-  const channels: usize = load<u32>(op, 8);
-  const mean: usize = load<u32>(op, 12);
+  const mean: usize = load<u32>(op, 4);
+  const pixels = <usize>load<u32>(op, 8) * load<u32>(op, 12);
+  const channels: usize = load<u32>(op, 16);
   const panels = (channels + 7) / 8;
   const first: usize = load<u32>(control, FIRST);
   const images: usize = load<u32>(control, IMAGES);
@@ -24,12 +25,13 @@ export function gatherImageRows(op: usize, begin: usize, end: usize, control: us
   const last = lastExample(end, control);
   for (let n = begin; n < last; n++) {
     const example: usize = order ? <usize>load<u32>(order + (first + n) * 4) : first + n;
+    const from = augment(op + 8, images + example * pixels * channels, <u32>example, control, scratch);
     const to = x + n * imageBytes(pixels, panels);
     let i: usize = 0;
     for (let pixel: usize = 0; pixel < pixels; pixel++) {
       const row = rowAt(to, panels, pixel);
       for (let c: usize = 0; c < channels; c++, i++) {
-        const value = <f32>load<u8>(images + example * pixels * channels + i) / 255 - load<f32>(mean + i * 4);
+        const value = <f32>load<u8>(from + i) / 255 - load<f32>(mean + i * 4);
         store<f32>(row + c / 8 * PANEL_BYTES + c % 8 * 4, value);
       }
     }

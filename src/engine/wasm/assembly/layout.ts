@@ -29,6 +29,16 @@ export const GENERATION = 64;
 export const SLEEPERS = 68;
 /** Nonzero: stop after this minibatch. Written by the caller. */
 export const ABORT = 128;
+/**
+ * Bytes from a parameter's momentum to its second moment, 0 for SGD; f64 β₁, β₂ of Adam, and their powers of this
+ * minibatch's step; f32 ε.
+ */
+export const ADAM_SECOND = 132;
+export const ADAM_BETA1 = 136;
+export const ADAM_BETA2 = 144;
+export const ADAM_POWER1 = 152;
+export const ADAM_POWER2 = 160;
+export const ADAM_EPSILON = 168;
 /** Why the threads stopped: 0 while running, else STOP_…. */
 export const STOP = 192;
 /** f32 learning rate, momentum. */

@@ -4,6 +4,7 @@ import {
 } from "./batch-norm";
 import { convGradientTask, convInputRows, convRows, convUpdateTask } from "./conv";
 import { denseInputRows, denseRows, denseUpdateTask } from "./dense";
+import { beginDescent } from "./descent";
 import { dropoutRows } from "./dropout";
 import { denseFisherTask, squareRows } from "./fisher";
 import { gatherRows } from "./gather";
@@ -32,6 +33,7 @@ export { expEach, log, tanhEach } from "./elementary";
  * @returns 0 to go on, else the STOP_… reason; the same to all threads.
  */
 export function step(program: usize, control: usize, thread: i32, threads: i32, scratch: usize): i32 {
+  beginDescent(control);
   const phases = load<i32>(program);
   let phase = program + 4;
   for (let p = 0; p < phases; p++) {
@@ -65,7 +67,7 @@ function rowPhase(
       const args = op + 12;
       if (kernel == KERNEL_DENSE) denseRows(args, begin, end);
       else if (kernel == KERNEL_DENSE_INPUT) denseInputRows(args, begin, end);
-      else if (kernel == KERNEL_GATHER) gatherRows(args, begin, end, control);
+      else if (kernel == KERNEL_GATHER) gatherRows(args, begin, end, control, scratch);
       else if (kernel == KERNEL_SOFTMAX) softmaxRows(args, begin, end, control);
       else if (kernel == KERNEL_ACTIVATE) activateRows(args, begin, end);
       else if (kernel == KERNEL_ACTIVATE_INPUT) activateInputRows(args, begin, end);
@@ -91,7 +93,7 @@ function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: 
   else if (kernel == layout.KERNEL_COPY_IMAGE) copyImageRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_ACTIVATE_IMAGE) activateImageRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_ACTIVATE_IMAGE_INPUT) activateImageInputRows(args, begin, end, control);
-  else if (kernel == layout.KERNEL_GATHER_IMAGE) gatherImageRows(args, begin, end, control);
+  else if (kernel == layout.KERNEL_GATHER_IMAGE) gatherImageRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_FLATTEN) flattenRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_FLATTEN_INPUT) flattenInputRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_GLOBAL_AVERAGE) globalAverageRows(args, begin, end, control);

@@ -1,3 +1,4 @@
+import { advanceDescent } from "./descent";
 import {
   ABORT, ARRIVED, BATCH, COUNT, ERRORS, EXAMPLES, FIRST, GENERATION, LINE, LOSS_SUM, ROWS, SERIAL_ADVANCE,
   SERIAL_GUARD, SERIAL_LOSS, SLEEPERS, SPINS, STOP, STOP_ABORTED, STOP_FINISHED, STOP_NONFINITE,
@@ -67,6 +68,7 @@ function serial(control: usize, phase: usize): void {
     store<i32>(control, load<i32>(control, EXAMPLES) + rows, EXAMPLES);
   }
   if (what & SERIAL_ADVANCE) {
+    advanceDescent(control);
     const first = load<i32>(control, FIRST) + rows;
     const left = load<i32>(control, COUNT) - first;
     store<i32>(control, first, FIRST);
