@@ -49,6 +49,11 @@ function partialSums({ parameters }: Network, convolutions: RegExp, batch: numbe
   }, 0);
 }
 
+/** Bytes of the weights of an r × r convolution in the (r + 1)² points of Winograd's tiles. */
+function transformed(r: 3 | 5, channels: number, filters: number): number {
+  return (r + 1) ** 2 * up(channels, 8) * up(filters, 8) * 4;
+}
+
 /** The mean image, and zeros for layers without biases. */
 function constants(inputs: number, widest: number): number {
   return line(up(inputs, 8) * 4) + line(up(widest, 8) * 4);
@@ -131,7 +136,8 @@ describe("memoryOf", () => {
           activations:
             constants(784, 500) +
             training(computed, batch) +
-            partialSums(model.network, /^conv/, batch),
+            partialSums(model.network, /^conv/, batch) +
+            transformed(5, 20, 50),
         },
       );
     }
@@ -172,7 +178,10 @@ describe("memoryOf", () => {
           constants(3072, 64) +
           training({ input: [32, 32, 3], layers }, batch) +
           norms +
-          partialSums(model.network, /^(conv1|g..?b.[ab])$/, batch),
+          partialSums(model.network, /^(conv1|g..?b.[ab])$/, batch) +
+          // Forwards and turned; those with a stride are direct.
+          2 *
+            (6 * transformed(3, 16, 16) + 5 * transformed(3, 32, 32) + 5 * transformed(3, 64, 64)),
       },
     );
   });
@@ -185,9 +194,13 @@ describe("memoryOf", () => {
       [rest.parameters, rest.activations, rest.data],
       [one?.parameters, one?.activations, one?.data],
     );
-    // 500 patch columns of 16 pixels, twice for a gradient, and less than a page of counters.
+    // 64 tiles of 20 and of 50 channels in 36 points and their sums, and less than a page of zeros and counters.
     const scratch = (more - (one?.threads ?? 0)) / 3;
-    assert.ok(scratch > 500 * 16 * 4 && scratch < 3 * 500 * 16 * 4, `${scratch} bytes a thread`);
+    const tiles = 36 * 64 * (24 + 56) * 4 + transformed(5, 20, 50);
+    assert.ok(
+      scratch > tiles && scratch < tiles + 16_384,
+      `${scratch} bytes, not ${tiles} and a few`,
+    );
     const text = one?.[displaySymbol]()["text/plain"] as string;
     assert.equal(text, String(one));
     assert.match(
