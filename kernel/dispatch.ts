@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { message } from "./protocol.ts";
+import { type Attached, message } from "./protocol.ts";
 import type { Channel } from "./sockets.ts";
 import type { Header, Message } from "./wire.ts";
 
@@ -7,7 +7,7 @@ import type { Header, Message } from "./wire.ts";
 export interface Request {
   message: Message;
   /** Publishes on iopub with this request as the parent; valid after the reply too. */
-  publish(msgType: string, content: Record<string, unknown>): void;
+  publish(msgType: string, content: Record<string, unknown>, attached?: Attached): void;
   /** Lets every execute_request that has already arrived be answered `aborted` instead of run. */
   abortQueued(): Promise<void>;
   /** Runs `action` after the reply and `idle` have been sent. */
@@ -23,7 +23,7 @@ export type Handler = (
 export interface Route {
   handle: Handler;
   /** True if it waits for the cells before it; all others are answered while a cell runs. */
-  queued?: boolean;
+  queued?: boolean | ((request: Message) => boolean);
 }
 
 /** What the dispatcher needs from the transport. */
@@ -49,8 +49,8 @@ export function dispatcher(routes: Record<string, Route>, outbox: Outbox): Dispa
 
   async function answer(channel: Channel, request: Message, handle: Handler): Promise<void> {
     const { header, identities } = request;
-    const publish = (msgType: string, content: Record<string, unknown>) =>
-      outbox.publish(message(outbox.header(msgType), header, content));
+    const publish: Request["publish"] = (msgType, content, attached) =>
+      outbox.publish(message(outbox.header(msgType), header, content, attached));
     const actions: (() => void)[] = [];
     publish("status", { execution_state: "busy" });
     let content: Record<string, unknown>;
@@ -90,7 +90,9 @@ export function dispatcher(routes: Record<string, Route>, outbox: Outbox): Dispa
     receive(channel, request) {
       const type = request.header.msg_type;
       const route = Object.hasOwn(routes, type) ? routes[type] : unknown(type, Object.keys(routes));
-      if (!route.queued) void answer(channel, request, route.handle);
+      const { queued = false } = route;
+      if (!(typeof queued === "function" ? queued(request) : queued))
+        void answer(channel, request, route.handle);
       else {
         queue.push({ channel, request, route, aborted: false });
         void drain();

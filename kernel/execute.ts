@@ -1,14 +1,16 @@
 import type { Request, Route } from "./dispatch.ts";
-import type { Interpreter, MimeBundle, Outcome, Output } from "./interpreter.ts";
+import type { History } from "./history.ts";
+import type { Frontend, Interpreter, MimeBundle, Outcome, Output } from "./interpreter.ts";
 import { executeRequest } from "./protocol.ts";
+import type { Stdin } from "./stdin.ts";
 import { streams } from "./streams.ts";
 
 /** The route of `execute_request`: counts cells, publishes their outputs, aborts the queue after an error. */
-export function executeRoute(interpreter: Interpreter): Route {
+export function executeRoute(interpreter: Interpreter, history: History, stdin: Stdin): Route {
   let count = 0;
 
   async function handle(request: Request): Promise<Record<string, unknown>> {
-    const { code, silent, storeHistory, userExpressions, stopOnError } = executeRequest(
+    const { code, silent, storeHistory, userExpressions, stopOnError, allowStdin } = executeRequest(
       request.message.content,
     );
     if (storeHistory) count++;
@@ -16,8 +18,26 @@ export function executeRoute(interpreter: Interpreter): Route {
     const publish = silent ? () => {} : request.publish;
     publish("execute_input", { code, execution_count: number });
     const { show, flush } = publisher(publish, number);
-    const outcome = await interpreter.execute({ code, label: `[${number}]` }, show);
+    let result: string | undefined;
+    let running = true;
+    const frontend: Frontend = {
+      show(output) {
+        if (output.type === "execute_result") result = plainText(output.data);
+        show(output);
+      },
+      async ask(question) {
+        if (!running) throw new Error("input: the cell that asks has ended.");
+        if (!allowStdin)
+          throw new Error("input: this client takes no questions (allow_stdin is false).");
+        flush(); // what the cell printed before its question
+        return await stdin.ask(request.message, question);
+      },
+    };
+    const outcome = await interpreter.execute({ code, label: `[${number}]` }, frontend);
+    running = false;
+    stdin.forget(request.message);
     flush();
+    if (storeHistory) history.store(number, code, result);
     if (outcome.status === "error") {
       const { ename, evalue, traceback } = outcome;
       publish("error", { ename, evalue, traceback });
@@ -31,8 +51,13 @@ export function executeRoute(interpreter: Interpreter): Route {
   return { handle, queued: true };
 }
 
-/** Turns the outputs of one cell into iopub messages. */
-function publisher(
+function plainText(data: MimeBundle): string | undefined {
+  const text = data["text/plain"];
+  return typeof text === "string" ? text : undefined;
+}
+
+/** Turns the outputs of one request into iopub messages; `count` is the number of its cell. */
+export function publisher(
   publish: Request["publish"],
   count: number,
 ): { show: (output: Output) => void; flush: () => void } {
@@ -54,6 +79,16 @@ function publisher(
       case "clear_output":
         publish(output.type, { wait: output.wait });
         break;
+      case "comm": {
+        const { type, id, target, data, metadata, buffers } = output.message;
+        const content = {
+          comm_id: id,
+          ...(target === undefined ? {} : { target_name: target }),
+          data,
+        };
+        publish(type, content, { metadata, buffers });
+        break;
+      }
       default:
         publish(output.type, {
           data: output.data,
@@ -73,9 +108,15 @@ async function evaluateAll(
   for (const [name, code] of Object.entries(expressions)) {
     let data: MimeBundle = {};
     let metadata: MimeBundle = {};
-    const outcome: Outcome = await interpreter.execute({ code, label: `[${name}]` }, (output) => {
-      if (output.type === "execute_result") ({ data, metadata } = output);
-    });
+    const outcome: Outcome = await interpreter.execute(
+      { code, label: `[${name}]` },
+      {
+        show(output) {
+          if (output.type === "execute_result") ({ data, metadata } = output);
+        },
+        ask: () => Promise.reject(new Error("input: a user expression cannot ask.")),
+      },
+    );
     results[name] = outcome.status === "ok" ? { status: "ok", data, metadata } : outcome;
   }
   return results;

@@ -1,9 +1,20 @@
 import { readConnection } from "./connection.ts";
 import { type Dispatcher, dispatcher, type Route } from "./dispatch.ts";
-import { executeRoute } from "./execute.ts";
+import { executeRoute, publisher } from "./execute.ts";
+import { type History, history, historyFolder } from "./history.ts";
 import type { Interpreter } from "./interpreter.ts";
-import { headers, kernelInfo, message, text } from "./protocol.ts";
+import {
+  codeAndCursor,
+  codePoints,
+  commMessage,
+  headers,
+  historyRequest,
+  kernelInfo,
+  message,
+  text,
+} from "./protocol.ts";
 import { bind } from "./sockets.ts";
+import { type Stdin, stdin } from "./stdin.ts";
 import { type Message, wire } from "./wire.ts";
 
 /** How often the kernel looks whether its parent still lives. */
@@ -34,7 +45,8 @@ export async function serve(
         console.error(`${channel}: ${(error as Error).message}`);
         return;
       }
-      if (requests) requests.receive(channel, decoded);
+      if (decoded.header.msg_type === "input_reply") questions.receive(decoded);
+      else if (requests) requests.receive(channel, decoded);
       else early.push(() => requests?.receive(channel, decoded));
     },
     subscribed(topic) {
@@ -43,7 +55,13 @@ export async function serve(
       if (requests) for (const action of early.splice(0)) action();
     },
   });
-  requests = dispatcher(routes(interpreter, version, stop), {
+  const questions = stdin((request, question) => {
+    const asked = message(header("input_request"), request.header, { ...question });
+    sockets.send("stdin", encode({ ...asked, identities: request.identities }));
+    return asked.header;
+  });
+  const past = history(historyFolder());
+  requests = dispatcher(routes({ interpreter, version, stop, questions, past }), {
     header,
     send: (channel, reply) => sockets.send(channel, encode(reply)),
     publish: (output) =>
@@ -63,14 +81,22 @@ export async function serve(
   await Promise.all([interpreter.close(), sockets.close()]);
 }
 
-function routes(
-  interpreter: Interpreter,
-  version: string,
-  stop: () => void,
-): Record<string, Route> {
+function routes({
+  interpreter,
+  version,
+  stop,
+  questions,
+  past,
+}: {
+  interpreter: Interpreter;
+  version: string;
+  stop(): void;
+  questions: Stdin;
+  past: History;
+}): Record<string, Route> {
   return {
     kernel_info_request: { handle: () => kernelInfo(version) },
-    execute_request: executeRoute(interpreter),
+    execute_request: executeRoute(interpreter, past, questions),
     is_complete_request: {
       handle: async ({ message }) => ({
         ...(await interpreter.isComplete(text(message.content, "code"))),
@@ -84,26 +110,71 @@ function routes(
     },
     shutdown_request: {
       handle(request) {
+        const content = { status: "ok", restart: request.message.content.restart === true };
+        request.publish("shutdown_reply", content); // for the other clients
         request.after(stop);
-        return { status: "ok", restart: request.message.content.restart === true };
+        return content;
       },
     },
-    // No comms, completion, inspection or history yet: the empty answers keep clients from waiting.
-    comm_info_request: { handle: () => ({ status: "ok", comms: {} }) },
-    history_request: { handle: () => ({ status: "ok", history: [] }) },
+    history_request: {
+      handle: ({ message }) => ({
+        status: "ok",
+        history: past.find(historyRequest(message.content)),
+      }),
+    },
     complete_request: {
-      handle({ message }) {
-        const cursor = Number(message.content.cursor_pos);
+      async handle({ message }) {
+        const { code, cursor } = codeAndCursor(message.content);
+        const { matches, start, end } = await interpreter.complete(code, cursor);
+        const place = { start: codePoints(code, start), end: codePoints(code, end) };
+        const typed = matches.map((match) => ({ ...match, ...place }));
         return {
           status: "ok",
-          matches: [],
-          cursor_start: cursor,
-          cursor_end: cursor,
-          metadata: {},
+          matches: matches.map(({ text }) => text),
+          cursor_start: place.start,
+          cursor_end: place.end,
+          metadata: { _jupyter_types_experimental: typed },
         };
       },
     },
-    inspect_request: { handle: () => ({ status: "ok", found: false, data: {}, metadata: {} }) },
+    inspect_request: {
+      async handle({ message }) {
+        const { code, cursor } = codeAndCursor(message.content);
+        const data = await interpreter.inspect(code, cursor);
+        return { status: "ok", found: data !== undefined, data: data ?? {}, metadata: {} };
+      },
+    },
+    comm_info_request: {
+      handle({ message }) {
+        const { target_name: wanted } = message.content;
+        const comms = [...interpreter.comms()].filter(
+          ([, target]) => typeof wanted !== "string" || wanted === "" || target === wanted,
+        );
+        return {
+          status: "ok",
+          comms: Object.fromEntries(comms.map(([id, target]) => [id, { target_name: target }])),
+        };
+      },
+    },
+    comm_open: commRoute(interpreter),
+    comm_msg: commRoute(interpreter),
+    comm_close: commRoute(interpreter),
+  };
+}
+
+/** A message to an open comm reaches a cell that awaits it; one to a comm that a waiting cell will open waits, too. */
+function commRoute(interpreter: Interpreter): Route {
+  return {
+    queued: ({ content }) => !interpreter.comms().has(String(content.comm_id)),
+    async handle(request) {
+      const { show, flush } = publisher(request.publish, 0);
+      await interpreter.comm(commMessage(request.message), {
+        show,
+        ask: () => Promise.reject(new Error("input: a comm handler cannot ask.")),
+      });
+      flush();
+      return {};
+    },
   };
 }
 

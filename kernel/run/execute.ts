@@ -34,7 +34,13 @@ export async function executeNotebook(
     const number = count;
     const start = performance.now();
     const collect = collector(cell, number, displays);
-    const outcome = await interpreter.execute({ code: cell.source, label: `[${number}]` }, collect);
+    const outcome = await interpreter.execute(
+      { code: cell.source, label: `[${number}]` },
+      {
+        show: collect,
+        ask: () => Promise.reject(new Error("input: lclab run has nobody to ask.")),
+      },
+    );
     const position = index + 1;
     if (outcome.status === "error") {
       const { ename, evalue, traceback } = outcome;
@@ -94,6 +100,8 @@ function collector(
         for (const shown of displays.get(output.id) ?? []) Object.assign(shown, { data, metadata });
         break;
       }
+      case "comm":
+        break; // there is no client to take it
       case "clear_output":
         if (output.wait) clearNext = true;
         else if (cell.outputs) cell.outputs.length = 0;

@@ -38,6 +38,8 @@ const owner =
 let current: RunningCell | undefined;
 let lastId = 0;
 let refused = 0;
+/** Owner of what a comm handler does synchronously, where there is no AsyncLocalStorage. */
+let handling: number | undefined;
 
 /** The cell that runs now. */
 export function currentCell(): RunningCell | undefined {
@@ -46,7 +48,21 @@ export function currentCell(): RunningCell | undefined {
 
 /** The cell to which output made now belongs: the one that started the task (Node ≥ 24), else the latest. */
 export function ownerId(): number {
-  return owner?.getStore() ?? lastId;
+  return owner?.getStore() ?? handling ?? lastId;
+}
+
+/** Runs `action` with its outputs, and those of what it starts (Node ≥ 24), belonging to `id`. */
+export function asOwner(id: number, action: () => void): void {
+  if (owner) {
+    owner.run(id, action);
+    return;
+  }
+  handling = id;
+  try {
+    action();
+  } finally {
+    handling = undefined;
+  }
 }
 
 /** Starts cell `id` with `run` and resolves when it has settled. */

@@ -1,4 +1,7 @@
-import type { MimeBundle } from "../interpreter.ts";
+import type { CommMessage, MimeBundle } from "../interpreter.ts";
+
+/** A comm message without its buffers, which follow the frame. */
+export type CommFrame = Omit<CommMessage, "buffers">;
 
 /** An error as plain data; the front process turns it into a traceback. */
 export interface Failure {
@@ -13,7 +16,7 @@ export interface Failure {
   maps?: Record<string, string>;
 }
 
-/** What the user process tells the front process. `cell` numbers executions, from 1. */
+/** What the user process tells the front process. `cell` numbers executions, from 1, and comm messages, from −1 down. */
 export type Frame =
   | { type: "ready" }
   | { type: "stream"; cell: number; name: "stdout" | "stderr"; text: string }
@@ -27,17 +30,23 @@ export type Frame =
       update: boolean;
     }
   | { type: "clear"; cell: number; wait: boolean }
+  | { type: "comm"; cell: number; message: CommFrame }
+  | { type: "handled"; cell: number }
+  | { type: "input"; cell: number; id: number; prompt: string; password: boolean }
   | { type: "background"; cell: number; failure: Failure }
   | { type: "done"; cell: number; failure?: Failure };
 
 /** What the front process asks of the user process. Interrupts go past it, to the relay worker. */
-export type Command = { type: "execute"; cell: number; code: string } | { type: "close" };
+export type Command =
+  | { type: "execute"; cell: number; code: string }
+  | { type: "comm"; cell: number; message: CommFrame }
+  | { type: "close" };
 
-/** What the front process asks of the relay worker. */
-export interface RelayCommand {
-  type: "interrupt";
-  cell: number;
-}
+/** The answer to question `id` of a cell. */
+export type InputAnswer = { type: "input"; id: number } & ({ value: string } | { error: string });
+
+/** What the front process asks of the relay worker, which hears it while the main thread is blocked. */
+export type RelayCommand = { type: "interrupt"; cell: number } | InputAnswer;
 
 /** File descriptors of the user process. */
 export const descriptors = { frames: 3, relay: 4, commands: 5 } as const;

@@ -9,8 +9,8 @@ import { describe } from "./failure.ts";
 import { descriptors, encodeFrame, type Frame } from "./frames.ts";
 
 /** Sends a frame to the front process before it returns, so that order is kept and nothing is lost in a crash. */
-export function send(frame: Frame): void {
-  const bytes = encodeFrame(frame);
+export function send(frame: Frame, buffers: readonly Uint8Array[] = []): void {
+  const bytes = encodeFrame(frame, buffers);
   let written = 0;
   while (written < bytes.length) {
     try {

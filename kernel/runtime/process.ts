@@ -3,7 +3,14 @@ import { createRequire } from "node:module";
 import type { Readable, Writable } from "node:stream";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type Command, descriptors, encodeFrame, type Frame, frameReader } from "./frames.ts";
+import {
+  type Command,
+  descriptors,
+  encodeFrame,
+  type Frame,
+  frameReader,
+  type InputAnswer,
+} from "./frames.ts";
 
 /** How long a process asked to close may take before it is killed. */
 const closeMs = 500;
@@ -13,7 +20,7 @@ const inspectorFarewell = "Waiting for the debugger to disconnect...\n";
 
 /** What a user process reports. */
 export interface UserProcessEvents {
-  frame(frame: Frame): void;
+  frame(frame: Frame, buffers: Buffer[]): void;
   /** Output of native code or of a child process of the user's code, straight from the descriptor. */
   output(name: "stdout" | "stderr", text: string): void;
   /** It ended, by itself or because it was told to; nothing more comes. */
@@ -22,8 +29,10 @@ export interface UserProcessEvents {
 
 /** The process that runs user code. */
 export interface UserProcess {
-  send(command: Command): void;
+  send(command: Command, buffers?: readonly Uint8Array[]): void;
   interrupt(cell: number): void;
+  /** Answers a question of a cell, also while its main thread waits. */
+  answer(answer: InputAnswer): void;
   /** Asks it to end, then kills it and its children. Resolves when it has ended. */
   close(): Promise<void>;
 }
@@ -67,9 +76,11 @@ export function userProcess(events: UserProcessEvents): UserProcess {
   for (let fd = 1; fd <= descriptors.commands; fd++) pipe(fd).on("error", () => {}); // its exit tells
 
   return {
-    send: (command) => void pipe(descriptors.commands).write(encodeFrame(command)),
+    send: (command, buffers) =>
+      void pipe(descriptors.commands).write(encodeFrame(command, buffers)),
     interrupt: (cell) =>
       void pipe(descriptors.relay).write(encodeFrame({ type: "interrupt", cell })),
+    answer: (answer) => void pipe(descriptors.relay).write(encodeFrame(answer)),
     async close() {
       if (!ended) pipe(descriptors.commands).write(encodeFrame({ type: "close" }));
       const timer = setTimeout(() => kill(child, group), closeMs);

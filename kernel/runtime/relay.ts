@@ -1,7 +1,9 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
+import { workerData } from "node:worker_threads";
 import type { control, InterruptReply } from "./cells.ts";
-import { descriptors, frameReader, type RelayCommand } from "./frames.ts";
+import { descriptors, frameReader, type InputAnswer, type RelayCommand } from "./frames.ts";
+import type { RelayData } from "./relay-worker.ts";
 
 /** How long a cell whose AbortSignal has listeners may take to settle by itself. */
 const patienceMs = 5000;
@@ -53,6 +55,15 @@ async function force(cell: number): Promise<void> {
   for (let attempt = 0; attempt < 20; attempt++) if (await ask("settle", cell)) return;
 }
 
+const { answers, arrived } = workerData as RelayData;
+const count = new Int32Array(arrived);
+
+function answer(given: InputAnswer): void {
+  answers.postMessage(given);
+  Atomics.add(count, 0, 1);
+  Atomics.notify(count, 0);
+}
+
 const commands = new Socket({ fd: descriptors.relay, readable: true, writable: false });
 const end = () => {
   // The whole group, so that children of the user's code do not stay behind.
@@ -61,7 +72,10 @@ const end = () => {
 };
 commands.on(
   "data",
-  frameReader<RelayCommand>(({ cell }) => void interrupt(cell)),
+  frameReader<RelayCommand>((command) => {
+    if (command.type === "interrupt") void interrupt(command.cell);
+    else answer(command);
+  }),
 );
 commands.on("end", end);
 commands.on("error", end);

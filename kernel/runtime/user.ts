@@ -2,10 +2,12 @@ import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { helpers } from "../typescript/names.ts";
 import { control, currentCell, Interrupted, ownerId, type RunningCell, runCell } from "./cells.ts";
+import { comms, receiveComm } from "./comms.ts";
 import { describe } from "./failure.ts";
 import { type Command, descriptors, frameReader } from "./frames.ts";
 import { gate, gated } from "./gate.ts";
 import { cellImports } from "./imports.ts";
+import { questions } from "./input.ts";
 import { display, installStreams, result, send } from "./output.ts";
 import { relayWorker } from "./relay-worker.ts";
 
@@ -84,6 +86,10 @@ offer(
   true,
 );
 offer("display", display, false);
+const { input, prompt, relay: relayData } = questions();
+offer("input", input, false);
+offer("prompt", prompt, false);
+offer("comms", comms, false);
 offer("require", imports.require, false);
 offer("__dirname", process.cwd(), false);
 offer("__filename", imports.filename, false);
@@ -96,15 +102,23 @@ process.on("uncaughtException", background);
 process.on("unhandledRejection", background);
 process.on("SIGINT", () => {}); // an interrupt is a message, the signal is for the front process
 
-const relay = relayWorker();
+const relay = relayWorker(relayData);
 relay.unref();
 
 const commands = new Socket({ fd: descriptors.commands, readable: true, writable: false });
 commands.on(
   "data",
-  frameReader<Command>((command) => {
-    if (command.type === "close") process.exit(0);
-    void execute(command.cell, command.code);
+  frameReader<Command>((command, buffers) => {
+    switch (command.type) {
+      case "execute":
+        void execute(command.cell, command.code);
+        break;
+      case "comm":
+        receiveComm(command.cell, command.message, buffers);
+        break;
+      case "close":
+        process.exit(0);
+    }
   }),
 );
 commands.on("end", () => process.exit(0));

@@ -14,6 +14,8 @@ export interface CompiledCell {
   source: string;
   /** JavaScript in REPL mode, bindings redeclarable, imports and awaits routed through the runtime. */
   code: string;
+  /** Names that its top level declares, without those of types. */
+  declared: string[];
   /** Where a place in `code` comes from in `source`. */
   original(generated: Position): Position | undefined;
 }
@@ -66,6 +68,7 @@ export async function compile(source: string): Promise<CompiledCell> {
   return {
     source,
     code: rewritten.code,
+    declared: rewritten.declared,
     original({ line, column }) {
       const between = lookup(second(), line, column);
       return between && toSource({ ...between, line: between.line - 1 });

@@ -1,23 +1,36 @@
-import type { Cell, Failed, Interpreter, Outcome, Output } from "../interpreter.ts";
+import type {
+  Cell,
+  CommMessage,
+  Failed,
+  Frontend,
+  Interpreter,
+  Outcome,
+  Output,
+} from "../interpreter.ts";
 import type { Failure, Frame } from "../runtime/frames.ts";
 import { type UserProcess, userProcess } from "../runtime/process.ts";
 import { type CompiledCell, CompileError, compile, warm } from "./compile.ts";
 import { isComplete } from "./complete.ts";
+import { language } from "./language.ts";
 import { compileTraceback, type KnownCell, located, traceback } from "./traceback.ts";
 
 /** Executions whose source and outputs are still known: late output and frames of older ones are not placed. */
 const rememberedCells = 2000;
 
-interface Execution extends KnownCell {
-  show(output: Output): void;
-}
-
 /** TypeScript cells, compiled here and run in a user process that is replaced when it dies. */
 export function typescriptInterpreter(): Interpreter {
-  const executions = new Map<number, Execution>();
-  const known = (id: number) => executions.get(id);
+  const cells = new Map<number, KnownCell>();
+  const known = (id: number) => cells.get(id);
+  /** Who shows the outputs of each execution and of each comm message. */
+  const frontends = new Map<number, Frontend>();
+  const types = language(process.cwd());
   let user: UserProcess | undefined;
   let lastId = 0;
+  let lastComm = 0;
+  /** Open comms: id → target. */
+  const comms = new Map<string, string>();
+  /** Comm messages whose handler has not returned. */
+  const handling = new Map<number, () => void>();
   let running: { id: number; sent: boolean; end(outcome: Outcome): void } | undefined;
   /** How the process ended while no cell ran: the next cell must say so, for its variables are gone. */
   let lost: Failed | undefined;
@@ -28,20 +41,21 @@ export function typescriptInterpreter(): Interpreter {
     let ready = false;
     let aborted = false;
     const mine: UserProcess = userProcess({
-      frame(received) {
+      frame(received, buffers) {
         if (received.type === "ready") ready = true;
-        else frame(received);
+        else frame(received, buffers);
       },
       output(name, text) {
         // Node's own report of a process that an interrupt broke: the error of the cell says it better.
         aborted ||= interrupted && /^\s*#.*Assertion failed/ms.test(text);
-        if (!aborted) executions.get(lastId)?.show({ type: "stream", name, text });
+        if (!aborted) frontends.get(lastId)?.show({ type: "stream", name, text });
       },
       exit(how) {
         if (user !== mine) return;
         user = undefined;
         if (closed) return;
         const outcome = died(how);
+        forget();
         if (running) running.end(interrupted ? interruptedDeath() : outcome);
         else lost = outcome;
         if (ready) user = start(); // one that never started would not start now either
@@ -50,19 +64,69 @@ export function typescriptInterpreter(): Interpreter {
     return mine;
   }
 
-  function frame(frame: Exclude<Frame, { type: "ready" }>): void {
-    const execution = executions.get(frame.cell);
-    if (frame.type === "done") {
-      // Output of native code travels in another pipe: let it arrive first.
-      const { failure } = frame;
-      setImmediate(() => {
-        if (running?.id === frame.cell)
-          running.end(failure ? traceback(failure, known) : { status: "ok" });
-      });
-    } else execution?.show(output(frame));
+  /** What was in the process is gone: variables, and the other ends of the comms. */
+  function forget(): void {
+    types.reset();
+    for (const id of comms.keys()) {
+      const message: CommMessage = { type: "comm_close", id, data: {}, metadata: {}, buffers: [] };
+      frontends.get(lastId)?.show({ type: "comm", message });
+    }
+    comms.clear();
+    for (const end of handling.values()) end();
+    handling.clear();
   }
 
-  function output(frame: Exclude<Frame, { type: "ready" | "done" }>): Output {
+  function frame(frame: Exclude<Frame, { type: "ready" }>, buffers: Buffer[]): void {
+    switch (frame.type) {
+      case "done": {
+        // Output of native code travels in another pipe: let it arrive first.
+        const { failure } = frame;
+        setImmediate(() => {
+          if (running?.id === frame.cell)
+            running.end(failure ? traceback(failure, known) : { status: "ok" });
+        });
+        break;
+      }
+      case "handled":
+        handling.get(frame.cell)?.();
+        handling.delete(frame.cell);
+        break;
+      case "input":
+        void ask(frame);
+        break;
+      case "comm": {
+        const { type, id, target } = frame.message;
+        if (type === "comm_open") comms.set(id, target ?? "");
+        if (type === "comm_close") comms.delete(id);
+        const message = { ...frame.message, buffers };
+        frontends.get(frame.cell)?.show({ type: "comm", message });
+        break;
+      }
+      default:
+        frontends.get(frame.cell)?.show(output(frame));
+    }
+  }
+
+  async function ask({ cell, id, prompt, password }: Extract<Frame, { type: "input" }>) {
+    const asked = user;
+    try {
+      const frontend = frontends.get(cell);
+      if (!frontend) throw new Error("input: the cell that asks has ended.");
+      asked?.answer({ type: "input", id, value: await frontend.ask({ prompt, password }) });
+    } catch (error) {
+      asked?.answer({ type: "input", id, error: (error as Error).message });
+    }
+  }
+
+  /** The oldest are forgotten: a kernel that runs for days must not grow. */
+  function remember(id: number, frontend: Frontend): void {
+    frontends.set(id, frontend);
+    frontends.delete(id > 0 ? id - rememberedCells : id + rememberedCells);
+  }
+
+  function output(
+    frame: Exclude<Frame, { type: "ready" | "done" | "handled" | "input" | "comm" }>,
+  ): Output {
     switch (frame.type) {
       case "stream":
         return { type: "stream", name: frame.name, text: located(frame.text, known) };
@@ -88,7 +152,7 @@ export function typescriptInterpreter(): Interpreter {
   const background = (failure: Failure) =>
     `Uncaught in a background task: ${traceback(failure, known).traceback.join("\n")}\n`;
 
-  async function execute({ code, label }: Cell, show: Execution["show"]): Promise<Outcome> {
+  async function execute({ code, label }: Cell, frontend: Frontend): Promise<Outcome> {
     if (lost) {
       const outcome = lost;
       lost = undefined;
@@ -103,8 +167,10 @@ export function typescriptInterpreter(): Interpreter {
       throw error;
     }
     const id = ++lastId;
-    executions.set(id, { label, compiled, show });
-    executions.delete(id - rememberedCells);
+    cells.set(id, { label, compiled });
+    cells.delete(id - rememberedCells);
+    remember(id, frontend);
+    types.ran(code, compiled.declared);
     const outcome = await new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
@@ -122,9 +188,9 @@ export function typescriptInterpreter(): Interpreter {
       user ??= start();
       void warm();
     },
-    async execute(cell, show) {
+    async execute(cell, frontend) {
       try {
-        return await execute(cell, show);
+        return await execute(cell, frontend);
       } catch (error) {
         const { name, message } = error as Error;
         return {
@@ -140,10 +206,22 @@ export function typescriptInterpreter(): Interpreter {
       user?.interrupt(lastId);
     },
     isComplete,
+    complete: types.complete,
+    inspect: types.inspect,
+    comm({ buffers, ...message }, frontend) {
+      const id = --lastComm;
+      remember(id, frontend);
+      if (message.type === "comm_open") comms.set(message.id, message.target ?? "");
+      if (message.type === "comm_close") comms.delete(message.id);
+      user ??= start();
+      user.send({ type: "comm", cell: id, message }, buffers);
+      return new Promise((resolve) => handling.set(id, resolve));
+    },
+    comms: () => comms,
     async close() {
       closed = true;
       const { stop } = await import("esbuild");
-      await user?.close();
+      await Promise.all([user?.close(), types.close()]);
       await stop();
     },
   };

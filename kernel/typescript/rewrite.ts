@@ -6,6 +6,8 @@ import { helpers } from "./names.ts";
 /** A rewritten cell. */
 export interface Rewritten {
   code: string;
+  /** Names that the top level declares, imports too. */
+  declared: string[];
   /** Source map to the text before the rewrite, whose lines it counts from 2; made only when asked for. */
   map(): string;
 }
@@ -86,6 +88,7 @@ export function rewrite(
   text.prepend(`"use strict";${names.length > 0 ? `let ${names.join(", ")};` : ""}`);
   return {
     code: text.toString(),
+    declared: [...new Set([...names, ...program.body.flatMap(topLevel)])],
     map: () => text.generateMap({ hires: true, includeContent: false }).toString(),
   };
 }
@@ -149,6 +152,24 @@ function assignVar(
     text.appendLeft(node.declarations[node.declarations.length - 1].end, ")");
   }
   return names;
+}
+
+/** Names that a statement of the top level declares. */
+function topLevel(statement: AnyNode): string[] {
+  switch (statement.type) {
+    case "VariableDeclaration":
+      return statement.declarations.flatMap(({ id }) => bound(id));
+    case "FunctionDeclaration":
+    case "ClassDeclaration":
+      return statement.id ? [statement.id.name] : [];
+    case "ImportDeclaration":
+      return statement.specifiers.map(({ local }) => local.name);
+    case "ExportNamedDeclaration":
+    case "ExportDefaultDeclaration":
+      return statement.declaration ? topLevel(statement.declaration as AnyNode) : [];
+    default:
+      return [];
+  }
 }
 
 function bound(pattern: AnyNode | null): string[] {

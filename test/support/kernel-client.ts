@@ -15,6 +15,8 @@ const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const ports = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"] as const;
 
+type Channel = "shell" | "control" | "stdin";
+
 /** Everything one request caused. */
 export interface Exchange {
   id: string;
@@ -33,14 +35,22 @@ export interface KernelClient {
   iopub: Message[];
   /** All replies so far, from shell and control. */
   replies: Message[];
+  /** All questions of cells so far. */
+  questions: Message[];
+  /** Folder of the kernel's history. */
+  history: string;
   /** Sends a request without waiting; returns its id. */
-  send(msgType: string, content?: object, channel?: "shell" | "control"): string;
+  send(msgType: string, content?: object, channel?: Channel, more?: Partial<Message>): string;
   /** Sends frames as they are on shell. */
   sendFrames(frames: Buffer[]): Promise<void>;
   /** Waits for the reply and for idle. */
   answer(id: string): Promise<Exchange>;
-  request(msgType: string, content?: object, channel?: "shell" | "control"): Promise<Exchange>;
+  request(msgType: string, content?: object, channel?: Channel): Promise<Exchange>;
   execute(code: string, options?: object): Promise<Exchange>;
+  /** Waits for a comm message to be handled. */
+  comm(msgType: string, content: object, buffers?: Buffer[]): Promise<Message[]>;
+  /** Resolves with question number `count`, from 0, once it has come. */
+  question(count: number): Promise<Message>;
   /** Resolves when an iopub message satisfies `condition`, also one that has already come. */
   published(condition: (message: Message) => boolean): Promise<Message>;
   /** Round trip of the heartbeat. */
@@ -54,6 +64,10 @@ export interface KernelClient {
 /** Starts a kernel from its sources in `folder`, a new one by default, and connects to it. */
 export async function startKernel(
   folder: string = mkdtempSync(join(tmpdir(), "lclab-kernel-")),
+  {
+    history = mkdtempSync(join(tmpdir(), "lclab-history-")),
+    stderr = "inherit",
+  }: { history?: string; stderr?: "inherit" | "pipe" } = {},
 ): Promise<KernelClient> {
   const key = randomUUID();
   const free = await freePorts(ports.length);
@@ -68,25 +82,29 @@ export async function startKernel(
   writeFileSync(file, JSON.stringify(connection), { mode: 0o600 });
   const child = spawn(process.execPath, ["--import", tsx, main, "kernel", file], {
     cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", stderr],
+    env: { ...process.env, LCLAB_HISTORY: history },
   });
 
   const session = randomUUID();
   const at = (i: number) => `tcp://127.0.0.1:${free[i]}`;
   const shell = new Dealer({ routingId: session, linger: 0 });
   const control = new Dealer({ routingId: session, linger: 0 });
+  const stdin = new Dealer({ routingId: session, linger: 0 });
   const subscriber = new Subscriber({ linger: 0, receiveHighWaterMark: 0 });
   const heart = new Request({ linger: 0 });
   subscriber.subscribe("");
   subscriber.connect(at(1));
   shell.connect(at(0));
   control.connect(at(3));
+  stdin.connect(at(2));
   heart.connect(at(4));
 
   const sending = wire(key);
   const receiving = wire(key);
   const iopub: Message[] = [];
   const replies: Message[] = [];
+  const questions: Message[] = [];
   let wake = signal();
   const pump = async (socket: Dealer | Subscriber, into: Message[]) => {
     for await (const frames of socket) {
@@ -97,6 +115,7 @@ export async function startKernel(
   };
   void pump(shell, replies);
   void pump(control, replies);
+  void pump(stdin, questions);
   void pump(subscriber, iopub);
 
   async function until<T>(find: () => T | undefined): Promise<T> {
@@ -116,7 +135,9 @@ export async function startKernel(
     folder,
     iopub,
     replies,
-    send(msgType, content = {}, channel = "shell") {
+    questions,
+    history,
+    send(msgType, content = {}, channel = "shell", more = {}) {
       const id = randomUUID();
       const header = {
         msg_id: id,
@@ -133,8 +154,9 @@ export async function startKernel(
         metadata: {},
         content: content as Record<string, unknown>,
         buffers: [],
+        ...more,
       });
-      void (channel === "shell" ? shell : control).send(frames);
+      void { shell, control, stdin }[channel].send(frames);
       return id;
     },
     sendFrames: (frames) => shell.send(frames),
@@ -145,13 +167,19 @@ export async function startKernel(
     },
     request: (msgType, content, channel) => client.answer(client.send(msgType, content, channel)),
     execute: (code, options = {}) => client.request("execute_request", { code, ...options }),
+    async comm(msgType, content, buffers = []) {
+      const id = client.send(msgType, content, "shell", { buffers });
+      await until(() => iopub.find((message) => isChild(id)(message) && isIdle(message)));
+      return iopub.filter(isChild(id));
+    },
+    question: (count) => until(() => questions[count]),
     published: (condition) => until(() => iopub.find(condition)),
     async heartbeat() {
       await heart.send("beat");
       return String((await heart.receive())[0]);
     },
     disconnect() {
-      for (const socket of [shell, control, subscriber, heart]) socket.close();
+      for (const socket of [shell, control, stdin, subscriber, heart]) socket.close();
       rmSync(file);
     },
     async shutdown() {
