@@ -184,12 +184,19 @@ function readSession(file: string): Entry[] {
   });
 }
 
-/** `*` stands for any text, `?` for one character, as in IPython; the whole input must match. */
+/** `*` stands for any text, `?` for one character, `[…]` and `[^…]` for one of a set; the whole input must match. */
 function glob(pattern: string): (input: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", "[^]*")
-    .replaceAll("?", "[^]");
-  const whole = new RegExp(`^${source}$`, "u");
-  return (input) => whole.test(input);
+  const source = pattern.replace(
+    /\[(\^?)(\]?[^\]]*)\]|[*?]|[\\.+^${}()|[\]]/g,
+    (token, not: string, set: string | undefined) => {
+      if (set) return `[${not}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
+      return { "*": "[^]*", "?": "[^]" }[token] ?? `\\${token}`;
+    },
+  );
+  try {
+    const whole = new RegExp(`^${source}$`);
+    return (input) => whole.test(input);
+  } catch {
+    return () => false; // a range from high to low holds nothing
+  }
 }

@@ -1,4 +1,4 @@
-/** .venv: a Python environment of our own with JupyterLab, our kernel and our figure renderer in it. */
+/** Python environments of our own: .venv with JupyterLab, our kernel and our figure renderer; another for conformance. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,9 +7,22 @@ import { runQuietly } from "./run.mjs";
 import { Refusal } from "./say.mjs";
 import { contentHash, filesBelow, readStamps, writeStamp } from "./stamp.mjs";
 
+/** The environment of `npm start` and the browser tests. */
+export const lab = {
+  folder: ".venv",
+  requirements: "scripts/requirements.txt",
+  finish: withoutNews,
+};
+
+/** The environment of `npm run conformance`. */
+export const conformance = {
+  folder: ".lclab/conformance",
+  requirements: "scripts/conformance.txt",
+};
+
 /** The environment's folder, its Python and its stamps. */
-export function venvPaths(root) {
-  const folder = join(root, ".venv");
+export function venvPaths(root, venv = lab) {
+  const folder = join(root, venv.folder);
   const python =
     process.platform === "win32"
       ? join(folder, "Scripts", "python.exe")
@@ -17,32 +30,32 @@ export function venvPaths(root) {
   return { folder, python, stamps: join(folder, "lclab.json") };
 }
 
-/** True if .venv holds what requirements.txt asks for. */
-export function venvIsReady(root) {
-  const { python, stamps } = venvPaths(root);
-  return existsSync(python) && readStamps(stamps).requirements === requirementsHash(root);
+/** True if the environment holds what its requirements ask for. */
+export function venvIsReady(root, venv = lab) {
+  const { python, stamps } = venvPaths(root, venv);
+  return existsSync(python) && readStamps(stamps).requirements === requirementsHash(root, venv);
 }
 
-/** Finds a Python for a .venv that is yet to be made. @throws Refusal if there is none that will do. */
-export function pythonFor(root, who) {
-  if (venvIsReady(root)) return undefined;
+/** Finds a Python for an environment that is yet to be made. @throws Refusal if there is none that will do. */
+export function pythonFor(root, who, venv = lab) {
+  if (venvIsReady(root, venv)) return undefined;
   const { command, problem } = findPython();
   if (!command) throw new Refusal(`${who}: ${problem}`);
   return command;
 }
 
-/** Makes .venv if needed. An interrupted attempt left no stamp, so the next one starts afresh. */
-export async function prepareVenv(root, command, announce = () => {}) {
-  if (venvIsReady(root)) return false;
+/** Makes the environment if needed. An interrupted attempt left no stamp, so the next one starts afresh. */
+export async function prepareVenv(root, command, announce = () => {}, venv = lab) {
+  if (venvIsReady(root, venv)) return false;
   announce();
-  const { folder, python, stamps } = venvPaths(root);
+  const { folder, python, stamps } = venvPaths(root, venv);
   const [program, ...args] = command;
   const env = pythonEnvironment();
   const make = [...args, "-m", "venv", "--clear", folder];
   await runQuietly(program, make, { env, what: "python -m venv" });
   // JupyterLab brings CommonJS files; without this they would count as ours, which are ES modules.
   writeFileSync(join(folder, "package.json"), '{ "type": "commonjs" }\n');
-  const requirements = join(root, "scripts", "requirements.txt");
+  const requirements = join(root, venv.requirements);
   await runQuietly(
     python,
     [
@@ -56,7 +69,13 @@ export async function prepareVenv(root, command, announce = () => {}) {
     ],
     { env, what: "pip install", hint: "Check the network, then start again." },
   );
-  // Without the plugin that asks whether it may fetch news.
+  venv.finish?.(folder);
+  writeStamp(stamps, "requirements", requirementsHash(root, venv));
+  return true;
+}
+
+/** JupyterLab without the plugin that asks whether it may fetch news. */
+function withoutNews(folder) {
   const settings = join(folder, "share", "jupyter", "lab", "settings");
   mkdirSync(settings, { recursive: true });
   writeFileSync(
@@ -65,8 +84,6 @@ export async function prepareVenv(root, command, announce = () => {}) {
       disabledExtensions: { "@jupyterlab/apputils-extension:announcements": true },
     }),
   );
-  writeStamp(stamps, "requirements", requirementsHash(root));
-  return true;
 }
 
 /** Installs the kernel, to run on `node`, and the renderer into .venv if they or their places changed. */
@@ -102,8 +119,8 @@ export function pythonEnvironment(env = process.env) {
   return { ...rest, PYTHONNOUSERSITE: "1" };
 }
 
-function requirementsHash(root) {
-  const requirements = join(root, "scripts", "requirements.txt");
+function requirementsHash(root, venv) {
+  const requirements = join(root, venv.requirements);
   // Made by this script too: what it writes beside the packages follows it.
   return contentHash(root, [requirements, fileURLToPath(import.meta.url)]);
 }

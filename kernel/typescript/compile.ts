@@ -76,10 +76,19 @@ export async function compile(source: string): Promise<CompiledCell> {
   };
 }
 
+const literal = /(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')/.source;
+const literalSum = new RegExp(
+  `((?:^|[;\\n])\\s*${literal})((?:\\s*\\+\\s*${literal})+\\s*;?\\s*)$`,
+);
+
+/** esbuild drops a statement that is a sum of string literals, which may be the result of the cell; not this form of it. */
+const keepLiteralSum = (source: string) => source.replace(literalSum, "$1.concat()$2");
+
 /** Plain TypeScript first; a cell that only TSX can read is JSX. */
 async function transform(source: string): Promise<{ code: string; map: string }> {
   const esbuild = await import("esbuild");
-  const attempt = (loader: "ts" | "tsx") => esbuild.transform(source, { ...options, loader });
+  const kept = keepLiteralSum(source);
+  const attempt = (loader: "ts" | "tsx") => esbuild.transform(kept, { ...options, loader });
   try {
     const { code, map, warnings } = await attempt("ts");
     const constant = warnings.filter(({ id }) => id === "assign-to-constant");

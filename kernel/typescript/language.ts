@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import type { Completions, Match, MimeBundle } from "../interpreter.ts";
 import { type LanguageServer, languageServer } from "./language-server.ts";
 
@@ -21,10 +23,10 @@ interface CellModule {
   imports: CellModule[];
 }
 
-/** Ambient declarations: Node's types, and what the kernel gives every cell. */
-const globals = {
+/** Ambient declarations: Node's types, those of `folder` or else our own, and what the kernel gives every cell. */
+const globals = (folder: string) => ({
   name: "lclab-globals.ts",
-  text: `/// <reference types="node" />
+  text: `/// <reference ${nodeTypes(folder)} />
 export {};
 declare global {
   /** Shows a value below the cell; the handle can replace it. */
@@ -42,7 +44,22 @@ declare global {
   function prompt(question?: string): string;
 }
 `,
-};
+});
+
+function nodeTypes(folder: string): string {
+  const path = (from: string) => createRequire(from).resolve("@types/node/package.json");
+  try {
+    path(join(folder, "notebook.ts"));
+    return `types="node"`;
+  } catch {
+    // not there
+  }
+  try {
+    return `path=${JSON.stringify(join(dirname(path(import.meta.url)), "index.d.ts"))}`;
+  } catch {
+    return `types="node"`;
+  }
+}
 
 const questionName = "lclab-question.ts";
 const limit = 2000;
@@ -53,6 +70,7 @@ export function language(folder: string): Language {
   let visible = new Map<string, CellModule>();
   let count = 0;
   let server: Promise<LanguageServer> | undefined;
+  const ambient = globals(folder);
 
   function module(
     name: string,
@@ -69,7 +87,7 @@ export function language(folder: string): Language {
       ([from, names]) => `import { ${names.join(", ")} } from "./${from.name}";`,
     );
     // After the text, on one line: places in the cell do not shift.
-    const tail = `;import "./${globals.name}";${lines.join("")}export { ${declared.join(", ")} };`;
+    const tail = `;import "./${ambient.name}";${lines.join("")}export { ${declared.join(", ")} };`;
     return { name, text: `${source}\n${tail}`, imports: [...imports.keys()] };
   }
 
@@ -88,7 +106,7 @@ export function language(folder: string): Language {
         for (const each of cell.imports) open(each, done);
         running.open(cell);
       };
-      running.open(globals);
+      running.open(ambient);
       open(
         module(questionName, code, [], () => true),
         new Set(),
