@@ -61,14 +61,17 @@ export async function compile(source: string): Promise<CompiledCell> {
   const { code: javascript, map } = await transform(source);
   const first = lazy(() => new TraceMap(map));
   const toSource = ({ line, column }: Position) => lookup(first(), line, column);
-  const rewritten = rewrite(javascript, ({ message, ...place }) => {
-    throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
-  });
-  const second = lazy(() => new TraceMap(rewritten.map()));
+  const rewriteAgain = () =>
+    rewrite(javascript, ({ message, ...place }) => {
+      throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
+    });
+  const { code, declared } = rewriteAgain();
+  // Thousands of cells are remembered and few fail: what makes the map is not kept but made again.
+  const second = lazy(() => new TraceMap(rewriteAgain().map()));
   return {
     source,
-    code: rewritten.code,
-    declared: rewritten.declared,
+    code,
+    declared,
     original({ line, column }) {
       const between = lookup(second(), line, column);
       return between && toSource({ ...between, line: between.line - 1 });

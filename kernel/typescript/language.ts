@@ -38,6 +38,31 @@ declare global {
     /** Removes the outputs of the cell; with \`wait\`, only when the next one comes. */
     function clear(options?: { wait?: boolean }): void;
   }
+  /** Channels to the client: widgets and the like. */
+  const comms: {
+    /** Opens a comm to what the client registered as \`target\`. */
+    open(target: string, data?: Record<string, unknown>, options?: CommOptions): Comm;
+    /** Lets clients open comms to \`target\`. */
+    register(target: string, accept: (comm: Comm, content: CommContent) => void): void;
+    unregister(target: string): void;
+  };
+  interface CommContent {
+    data: Record<string, any>;
+    metadata: Record<string, unknown>;
+    buffers: Uint8Array[];
+  }
+  interface CommOptions {
+    metadata?: Record<string, unknown>;
+    buffers?: readonly (Uint8Array | ArrayBuffer | DataView)[];
+  }
+  interface Comm {
+    readonly id: string;
+    readonly target: string;
+    send(data: Record<string, unknown>, options?: CommOptions): void;
+    close(data?: Record<string, unknown>, options?: CommOptions): void;
+    onMessage(handler: (content: CommContent) => void): void;
+    onClose(handler: (content: CommContent) => void): void;
+  }
   /** Asks for a line of text and waits for it; \`password\` hides what is typed. */
   function input(question?: string, options?: { password?: boolean }): Promise<string>;
   /** Asks for a line of text; nothing else runs until it has come. */

@@ -41,8 +41,8 @@ export interface KernelClient {
   history: string;
   /** Sends a request without waiting; returns its id. */
   send(msgType: string, content?: object, channel?: Channel, more?: Partial<Message>): string;
-  /** Sends frames as they are on shell. */
-  sendFrames(frames: Buffer[]): Promise<void>;
+  /** Sends frames as they are. */
+  sendFrames(frames: Buffer[], channel?: Channel): Promise<void>;
   /** Waits for the reply and for idle. */
   answer(id: string): Promise<Exchange>;
   request(msgType: string, content?: object, channel?: Channel): Promise<Exchange>;
@@ -61,13 +61,17 @@ export interface KernelClient {
   shutdown(): Promise<number | null>;
 }
 
-/** Starts a kernel from its sources in `folder`, a new one by default, and connects to it. */
+/**
+ * Starts a kernel from its sources in `folder`, a new one by default, and connects to it. `stderr: "pipe"` gives what it
+ * logs to the test, `parent: true` puts a process between it and the test.
+ */
 export async function startKernel(
   folder: string = mkdtempSync(join(tmpdir(), "lclab-kernel-")),
   {
     history = mkdtempSync(join(tmpdir(), "lclab-history-")),
     stderr = "inherit",
-  }: { history?: string; stderr?: "inherit" | "pipe" } = {},
+    parent = false,
+  }: { history?: string; stderr?: "inherit" | "pipe"; parent?: boolean } = {},
 ): Promise<KernelClient> {
   const key = randomUUID();
   const free = await freePorts(ports.length);
@@ -80,7 +84,11 @@ export async function startKernel(
   };
   const file = join(mkdtempSync(join(tmpdir(), "lclab-connection-")), "kernel.json");
   writeFileSync(file, JSON.stringify(connection), { mode: 0o600 });
-  const child = spawn(process.execPath, ["--import", tsx, main, "kernel", file], {
+  const program = ["--import", tsx, main, "kernel", file];
+  // With `parent`, another process starts the kernel, and `process` is that one.
+  const starter = `require("child_process").spawn(process.execPath, ${JSON.stringify(program)}, { stdio: "inherit" });
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, parent ? ["-e", starter] : program, {
     cwd: folder,
     stdio: ["ignore", "ignore", stderr],
     env: { ...process.env, LCLAB_HISTORY: history },
@@ -159,7 +167,7 @@ export async function startKernel(
       void { shell, control, stdin }[channel].send(frames);
       return id;
     },
-    sendFrames: (frames) => shell.send(frames),
+    sendFrames: (frames, channel = "shell") => ({ shell, control, stdin })[channel].send(frames),
     async answer(id) {
       const reply = await until(() => replies.find(isChild(id)));
       await until(() => iopub.find((message) => isChild(id)(message) && isIdle(message)));

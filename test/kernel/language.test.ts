@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Language, language } from "../../kernel/typescript/language.ts";
+
+describe("language", () => {
+  let types: Language;
+  before(() => {
+    const folder = mkdtempSync(join(tmpdir(), "lclab-language-"));
+    writeFileSync(
+      join(folder, "lib.ts"),
+      "/** Half. */\nexport const half = (x: number) => x / 2;\n",
+    );
+    mkdirSync(join(folder, "node_modules", "pkg"), { recursive: true });
+    writeFileSync(join(folder, "node_modules", "pkg", "package.json"), '{"types":"index.d.ts"}');
+    writeFileSync(
+      join(folder, "node_modules", "pkg", "index.d.ts"),
+      "export declare function fromPackage(x: { deep: string }): { result: number };\n",
+    );
+    types = language(folder);
+  });
+  after(() => types.close());
+
+  const complete = async (code: string) =>
+    (await types.complete(code, code.length)).matches.map(({ text }) => text);
+  const hover = async (code: string, at = code.length) =>
+    String((await types.inspect(code, at))?.["text/markdown"]);
+
+  it("completes variables and types of earlier cells, and those of redeclarations after it", async () => {
+    types.ran("interface P { alpha: number }\nconst p: P = { alpha: 1 };", ["p"]);
+    assert.deepEqual(await complete("p."), ["alpha"]);
+    assert.deepEqual(await complete("let q: P; q.al"), ["alpha"]);
+    types.ran("const twice = 2 * p.alpha", ["twice"]);
+    types.ran("let p = { beta: '' }", ["p"]);
+    assert.deepEqual(await complete("p."), ["beta"]);
+    assert.match(await hover("twice"), /twice: number/);
+  });
+
+  it("completes local files, packages and Node, with the part that is replaced", async () => {
+    types.ran("import { half } from './lib.ts';", ["half"]);
+    assert.match(await hover("half"), /Half\./);
+    assert.deepEqual(await complete("import { fr } from 'pkg'".slice(0, 11)), []);
+    assert.deepEqual(
+      await complete("import { fromPackage } from 'pkg'; fromPackage({ deep: '' }).re"),
+      ["result"],
+    );
+    assert.deepEqual(await complete("process.versio"), ["version", "versions"]);
+    const { start, end, matches } = await types.complete("half.na + 1", 7);
+    assert.deepEqual([start, end, matches], [5, 7, [{ text: "name", type: "property" }]]);
+  });
+
+  it("does not offer what another file exports before it is imported", async () => {
+    assert.ok(!(await complete("fromPack")).includes("fromPackage"));
+  });
+
+  it("explains the function inside its parentheses, and nothing where nothing is", async () => {
+    assert.match(await hover("Math.max("), /max\(\.\.\.values: number\[\]\)/);
+    assert.equal(await types.inspect("", 0), undefined);
+    assert.equal(
+      await types.inspect("undeclared_name", 5).then((d) => d?.["text/plain"] ?? ""),
+      "any",
+    );
+  });
+
+  it("knows what the kernel gives a cell", async () => {
+    assert.match(await hover("display"), /Shows a value below the cell/);
+    assert.deepEqual(await complete("display.cle"), ["clear"]);
+    assert.deepEqual(await complete("comms.reg"), ["register"]);
+  });
+
+  it("forgets the cells of a process that is gone", async () => {
+    types.reset();
+    assert.deepEqual((await complete("twi")).includes("twice"), false);
+  });
+});
