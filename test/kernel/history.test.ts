@@ -70,7 +70,7 @@ describe("history", () => {
     assert.deepEqual(history(folder).find(range(1)), [[1, 1, "whole"]]);
   });
 
-  it("gives kernels that start together different sessions, in files that only the user reads", () => {
+  it("gives each kernel a session of its own, in a file that only the user reads", () => {
     const folder = temporary();
     const kernels = [history(folder), history(folder), history(folder)];
     for (const kernel of kernels) kernel.store(1, "x");

@@ -22,7 +22,7 @@ describe("input", () => {
     ],
     ["prompt", "const a = prompt('a? '); const b = prompt('b? ')"],
   ])
-    it(`${name}: the cell gets the answers, and each question comes after what was printed before it`, async () => {
+    it(`${name}: the cell gets the answers, however long`, async () => {
       const id = kernel.send("execute_request", {
         code: `console.log('before'); ${code}; console.log(a + b)`,
       });

@@ -1,19 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { startKernel } from "../support/kernel-client.ts";
-
-/** Resolves when none of the processes is left. */
-async function gone(pids: number[]): Promise<void> {
-  const alive = (pid: number) => {
-    try {
-      process.kill(pid, 0);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-  while (pids.some(alive)) await new Promise((resolve) => setTimeout(resolve, 10));
-}
+import { gone, startKernel } from "../support/kernel-client.ts";
 
 const family = `
 import { spawn } from "node:child_process";

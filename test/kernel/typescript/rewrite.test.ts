@@ -58,6 +58,7 @@ describe("rewrite", () => {
 
   const table: [name: string, cells: string[], expected: unknown][] = [
     ["the last expression is the result", ["const a = 2; a * 3"], 6],
+    ["a sum of string literals is a result", ["1;\n'a' + \"b\" + 'c';\n"], "abc"],
     ["a declaration has no result", ["const b = 2"], undefined],
     ["a const is redeclared with another type", ["const c = 1", "const c = 'x'; c"], "x"],
     ["a class is redeclared", ["class D { x = 1 }", "class D { y = 2 }; new D().y"], 2],
