@@ -13,6 +13,8 @@ export interface Connection {
   stdin_port: number;
   control_port: number;
   hb_port: number;
+  /** Keys of the kernel if its connections are encrypted by CurveZMQ, each 40 characters of Z85. */
+  curve?: { publicKey: string; secretKey: string };
 }
 
 /**
@@ -54,7 +56,23 @@ export function parseConnection(text: string, name: string): Connection {
       return [port, value as number];
     }),
   ) as Record<(typeof ports)[number], number>;
-  return { transport, ip, key, ...numbers };
+  return { transport, ip, key, ...numbers, ...curve(fields, rule) };
+}
+
+/** Both keys or neither: a kernel that should encrypt must not talk in the clear. */
+function curve(
+  { curve_publickey: publicKey, curve_secretkey: secretKey }: Record<string, unknown>,
+  rule: (expected: string, got: unknown) => string,
+): Pick<Connection, "curve"> {
+  if (publicKey == null && secretKey == null) return {};
+  const isKey = (value: unknown): value is string =>
+    typeof value === "string" && /^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/.test(value);
+  if (!isKey(publicKey))
+    throw new TypeError(rule("curve_publickey must be 40 characters of Z85", publicKey));
+  // The secret is not for a log.
+  if (!isKey(secretKey))
+    throw new TypeError(rule("curve_secretkey must be 40 characters of Z85", typeof secretKey));
+  return { curve: { publicKey, secretKey } };
 }
 
 /** The ZeroMQ address of one port of a connection. */

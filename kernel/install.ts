@@ -52,7 +52,7 @@ export function kernelspec(main: string, node: string): Record<string, unknown> 
     display_name: "TypeScript (lclab)",
     language: "typescript",
     interrupt_mode: "message",
-    metadata: { debugger: false },
+    metadata: { debugger: false, supported_encryption: ["curve"] },
   };
 }
 

@@ -1,4 +1,4 @@
-import { Reply, Router, type Socket, XPublisher } from "zeromq";
+import { capability, Reply, Router, type Socket, XPublisher } from "zeromq";
 import { address, type Connection } from "./connection.ts";
 
 /** Channels on which clients send requests. */
@@ -20,10 +20,14 @@ export interface Receiver {
   subscribed(topic: Buffer): void;
 }
 
-/** Binds the five sockets of a connection and pumps their messages to `receiver` until they are closed. */
+/**
+ * Binds the five sockets of a connection and pumps their messages to `receiver` until they are closed.
+ * @throws Error if the connection has CurveZMQ keys and this ZeroMQ cannot encrypt.
+ */
 export async function bind(connection: Connection, receiver: Receiver): Promise<Sockets> {
   // No high-water mark: a kernel that drops output silently is worse than one that needs memory.
-  const options = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000 };
+  const encryption = curve(connection);
+  const options = { sendHighWaterMark: 0, receiveHighWaterMark: 0, linger: 1000, ...encryption };
   const routers = {
     shell: new Router({ ...options }),
     control: new Router({ ...options }),
@@ -31,7 +35,7 @@ export async function bind(connection: Connection, receiver: Receiver): Promise<
   };
   const iopub = new XPublisher({ ...options });
   iopub.verbosity = "allSubs";
-  const heartbeat = new Reply({ linger: 0 });
+  const heartbeat = new Reply({ linger: 0, ...encryption });
   await Promise.all([
     routers.shell.bind(address(connection, connection.shell_port)),
     routers.control.bind(address(connection, connection.control_port)),
@@ -61,6 +65,20 @@ export async function bind(connection: Connection, receiver: Receiver): Promise<
       await Promise.all(Object.values(senders).map(({ drained }) => drained()));
       for (const socket of [...Object.values(routers), iopub, heartbeat]) socket.close();
     },
+  };
+}
+
+/** Options of a server that only those who know its public key can talk to, and nobody can overhear. */
+function curve({ curve }: Connection): object {
+  if (!curve) return {};
+  if (!capability.curve)
+    throw new Error(
+      "sockets: the connection file asks for CurveZMQ, which this build of zeromq does not have. Set transport_encryption to disabled.",
+    );
+  return {
+    curveServer: true,
+    curvePublicKey: curve.publicKey,
+    curveSecretKey: curve.secretKey,
   };
 }
 

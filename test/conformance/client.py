@@ -3,8 +3,9 @@
 import os
 import time
 import unittest
+from queue import Empty
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.manager import KernelManager, start_new_kernel
 
 TIMEOUT = 20
 
@@ -108,6 +109,35 @@ class ClientTests(unittest.TestCase):
             reply=True, timeout=TIMEOUT, hist_access_type="search", pattern="let before_restart*"
         )
         self.assertEqual(reply["content"]["history"][-1][2], "let before_restart = 1")
+
+
+class EncryptionTests(unittest.TestCase):
+    def test_curve_encrypts_every_channel_and_refuses_the_clear(self):
+        km = KernelManager(kernel_name="lclab", transport_encryption="required")
+        km.start_kernel()
+        self.addCleanup(km.shutdown_kernel)
+        kc = km.client()
+        kc.start_channels()
+        self.addCleanup(kc.stop_channels)
+        kc.wait_for_ready(timeout=TIMEOUT)
+        outputs = []
+        reply = kc.execute_interactive(
+            "console.log(await input('?'))",
+            allow_stdin=True,
+            stdin_hook=lambda _: kc.input("secret"),
+            output_hook=outputs.append,
+            timeout=TIMEOUT,
+        )
+        self.assertEqual(reply["content"]["status"], "ok")
+        self.assertTrue(any(m["content"].get("text") == "secret\n" for m in outputs))
+        self.assertTrue(kc.is_alive())
+        plain = km.client()
+        plain.curve_publickey = plain.curve_secretkey = None
+        plain.start_channels(hb=False)
+        self.addCleanup(plain.stop_channels)
+        plain.kernel_info()
+        with self.assertRaises(Empty):
+            plain.get_shell_msg(timeout=1)
 
 
 class LifetimeTests(unittest.TestCase):

@@ -31,4 +31,21 @@ describe("connection", () => {
     assert.throws(() => parse({ signature_scheme: "hmac-md5" }), /hmac-sha256/);
     assert.throws(() => parseConnection("{", "k.json"), /is not JSON/);
   });
+
+  it("takes both CurveZMQ keys or none, and never shows the secret one", () => {
+    const key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    assert.equal(parse({}).curve, undefined);
+    assert.equal(parse({ curve_publickey: null, curve_secretkey: null }).curve, undefined);
+    assert.deepEqual(parse({ curve_publickey: key, curve_secretkey: key }).curve, {
+      publicKey: key,
+      secretKey: key,
+    });
+    assert.throws(() => parse({ curve_secretkey: key }), /curve_publickey must be 40 characters/);
+    assert.throws(
+      () => parse({ curve_publickey: key, curve_secretkey: "my secret" }),
+      new TypeError(
+        'connection file k.json: curve_secretkey must be 40 characters of Z85, got "string".',
+      ),
+    );
+  });
 });

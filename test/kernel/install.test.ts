@@ -13,6 +13,7 @@ interface Spec {
   argv: string[];
   interrupt_mode: string;
   language: string;
+  metadata: { supported_encryption: string[] };
 }
 
 function readSpec(data: string): Spec {
@@ -35,6 +36,7 @@ describe("install", () => {
     assert.ok(isAbsolute(spec.argv[0]));
     assert.equal(spec.interrupt_mode, "message");
     assert.equal(spec.language, "typescript");
+    assert.deepEqual(spec.metadata.supported_encryption, ["curve"]);
 
     mkdirSync(join(dist, "labextension"));
     writeFileSync(join(dist, "labextension", "package.json"), "{}");
