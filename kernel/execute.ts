@@ -17,13 +17,14 @@ export function executeRoute(interpreter: Interpreter, history: History, stdin: 
     const number = Math.max(count, 1);
     const publish = silent ? () => {} : request.publish;
     publish("execute_input", { code, execution_count: number });
-    const { show, flush } = publisher(publish, number);
+    const { show, flush } = publisher(request.publish, number);
     let result: string | undefined;
     let running = true;
     const frontend: Frontend = {
       show(output) {
         if (output.type === "execute_result") result = plainText(output.data);
-        show(output);
+        // A comm message is no output: the other end needs it, however silent the cell.
+        if (!silent || output.type === "comm") show(output);
       },
       async ask(question) {
         if (!running) throw new Error("input: the cell that asks has ended.");
@@ -81,12 +82,8 @@ export function publisher(
         break;
       case "comm": {
         const { type, id, target, data, metadata, buffers } = output.message;
-        const content = {
-          comm_id: id,
-          ...(target === undefined ? {} : { target_name: target }),
-          data,
-        };
-        publish(type, content, { metadata, buffers });
+        const name = target === undefined ? {} : { target_name: target };
+        publish(type, { comm_id: id, ...name, data }, { metadata, buffers });
         break;
       }
       default:

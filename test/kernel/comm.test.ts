@@ -104,6 +104,14 @@ describe("comms", () => {
     await kernel.answer(id);
   });
 
+  it("a silent cell has no outputs, but its comm messages", async () => {
+    const { published } = await kernel.execute(
+      `console.log("hidden"); display(1); comms.open("quiet").close(); 2`,
+      { silent: true },
+    );
+    assert.deepEqual(inner(published).map(type), ["comm_open", "comm_close"]);
+  });
+
   it("closes the comms of a process that died", async () => {
     const id = kernel.send("execute_request", { code: `comms.open("gone"); process.exit(1)` });
     await kernel.published((each) => type(each) === "comm_close" && each.parent.msg_id === id);

@@ -40,7 +40,7 @@ describe("interrupt", () => {
       assert.ok(published.some(({ content }) => JSON.stringify(content.data)?.includes("42")));
     });
 
-  it("answers heartbeat, control and is_complete while a loop runs", async () => {
+  it("answers heartbeat, control, completion, hover and comm_info while a loop runs", async () => {
     const id = kernel.send("execute_request", { code: "console.log('started'); while (true) {}" });
     await kernel.published(
       ({ parent, header }) => parent.msg_id === id && header.msg_type === "stream",
@@ -54,6 +54,14 @@ describe("interrupt", () => {
       (await kernel.request("is_complete_request", { code: "1" })).reply.content.status,
       "complete",
     );
+    const asked = { code: "kept.toFix", cursor_pos: 10 };
+    const { matches } = (await kernel.request("complete_request", asked)).reply.content;
+    assert.deepEqual(matches, ["toFixed"]);
+    const { found } = (
+      await kernel.request("inspect_request", { code: "kept", cursor_pos: 4, detail_level: 0 })
+    ).reply.content;
+    assert.equal(found, true);
+    assert.deepEqual((await kernel.request("comm_info_request")).reply.content.comms, {});
     await kernel.request("interrupt_request", {}, "control");
     assert.equal((await kernel.answer(id)).reply.content.ename, "Interrupted");
   });

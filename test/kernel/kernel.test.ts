@@ -33,6 +33,10 @@ describe("kernel", () => {
       ["is_complete_request", {}],
       ["comm_info_request", {}],
       ["history_request", {}],
+      ["history_request", { hist_access_type: "none" }],
+      ["complete_request", { code: "Math.sq", cursor_pos: 7 }],
+      ["complete_request", {}],
+      ["inspect_request", { code: "Math", cursor_pos: 2, detail_level: 0 }],
       ["nonsense_request", {}],
     ].map(([msgType, content]) => kernel.send(msgType as string, content as object));
     for (const id of ids) {
@@ -91,6 +95,17 @@ describe("kernel", () => {
     assert.deepEqual(byType.update_display_data.data, { "text/html": "two" });
     assert.deepEqual(byType.update_display_data.transient, { display_id: "d1" });
     assert.deepEqual(byType.execute_result.data, { "text/html": "three" });
+  });
+
+  it("clears outputs, at once or when the next one comes", async () => {
+    const { published } = await kernel.execute("display.clear(); display.clear({ wait: true })");
+    assert.deepEqual(
+      published.slice(2, -1).map((message) => [type(message), message.content]),
+      [
+        ["clear_output", { wait: false }],
+        ["clear_output", { wait: true }],
+      ],
+    );
   });
 
   it("does not show the handle of a display as the result", async () => {
