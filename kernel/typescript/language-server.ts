@@ -33,11 +33,14 @@ interface Answer {
 }
 
 /**
- * Starts `tsc --lsp --stdio` for the files of `folder`. It ends when our end of its stdin closes, so it does not
- * outlive this process.
+ * Starts `tsc --lsp --stdio` for the files of `folder`, which reads `configuration`, open or on disk, where it would
+ * read tsconfig.json. It ends when our end of its stdin closes, so it does not outlive this process.
  * @throws Error if TypeScript 7 is not installed.
  */
-export async function languageServer(folder: string): Promise<LanguageServer> {
+export async function languageServer(
+  folder: string,
+  configuration: string,
+): Promise<LanguageServer> {
   const server = spawn(await program(), ["--lsp", "--stdio"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "ignore"],
@@ -70,9 +73,11 @@ export async function languageServer(folder: string): Promise<LanguageServer> {
     messageReader((answer) => {
       if (answer.method !== undefined) {
         if (answer.id === undefined) return;
-        // Its questions: no settings of ours, and yes to whatever it registers.
-        const settings = answer.method === "workspace/configuration" && answer.params?.items;
-        send({ id: answer.id, result: settings ? settings.map(() => null) : null });
+        // Its questions: about settings, and what it registers, to which we agree.
+        const asked =
+          answer.method === "workspace/configuration" ? answer.params?.items : undefined;
+        const settings = { customConfigFileName: configuration };
+        send({ id: answer.id, result: asked ? asked.map(() => settings) : null });
         return;
       }
       const asked = waiting.get(answer.id as number);
@@ -110,6 +115,7 @@ export async function languageServer(folder: string): Promise<LanguageServer> {
     rootUri,
     workspaceFolders: [{ uri: rootUri, name: "notebook" }],
     capabilities: {
+      workspace: { configuration: true },
       textDocument: {
         completion: { completionItem: { documentationFormat: ["markdown"] } },
         hover: { contentFormat: ["markdown"] },
@@ -132,11 +138,13 @@ export async function languageServer(folder: string): Promise<LanguageServer> {
           method: "textDocument/didChange",
           params: { textDocument: { uri: uri(name), version }, contentChanges: [{ text }] },
         });
-      else
+      else {
+        const languageId = name.endsWith(".json") ? "json" : "typescript";
         send({
           method: "textDocument/didOpen",
-          params: { textDocument: { uri: uri(name), languageId: "typescript", version, text } },
+          params: { textDocument: { uri: uri(name), languageId, version, text } },
         });
+      }
     },
     at(method, name, offset) {
       const lines = (texts.get(name)?.text ?? "").slice(0, offset).split("\n");

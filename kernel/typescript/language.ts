@@ -87,6 +87,26 @@ function nodeTypes(folder: string): string {
 }
 
 const questionName = "lclab-question.ts";
+
+/** What a cell may use: Node, not a browser. Modules resolve as the kernel does it, also without extension. */
+const configuration = {
+  name: "lclab-tsconfig.json",
+  text: JSON.stringify({
+    compilerOptions: {
+      target: "es2024",
+      lib: ["es2024", "esnext.disposable"],
+      types: [],
+      module: "esnext",
+      moduleResolution: "bundler",
+      moduleDetection: "force",
+      resolveJsonModule: true,
+      allowImportingTsExtensions: true,
+      strict: true,
+      noEmit: true,
+    },
+    files: ["lclab-globals.ts", questionName],
+  }),
+};
 const limit = 2000;
 
 /** The TypeScript of the notebook in `folder`; its server starts with the first question. */
@@ -123,7 +143,7 @@ export function language(folder: string): Language {
   ): Promise<unknown> {
     try {
       if (server && !(await server).alive) server = undefined;
-      server ??= languageServer(folder);
+      server ??= languageServer(folder, configuration.name);
       const running = await server;
       const open = (cell: CellModule, done: Set<CellModule>) => {
         if (done.has(cell)) return;
@@ -131,6 +151,7 @@ export function language(folder: string): Language {
         for (const each of cell.imports) open(each, done);
         running.open(cell);
       };
+      running.open(configuration);
       running.open(ambient);
       open(
         module(questionName, code, [], () => true),

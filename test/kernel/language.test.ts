@@ -50,6 +50,14 @@ describe("language", () => {
     assert.deepEqual([start, end, matches], [5, 7, [{ text: "name", type: "property" }]]);
   });
 
+  it("has Node's globals and not a browser's, and finds files without their extension", async () => {
+    assert.match(await hover("fetch"), /fetch\(/);
+    assert.match(await hover("setTimeout"), /setTimeout/);
+    assert.ok(!(await hover("document")).includes("Document"));
+    assert.ok(!(await complete("HTMLEl")).includes("HTMLElement"));
+    assert.match(await hover("import { half } from './lib'; half"), /Half\./);
+  });
+
   it("does not offer what another file exports before it is imported", async () => {
     assert.ok(!(await complete("fromPack")).includes("fromPackage"));
   });
