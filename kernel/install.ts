@@ -81,6 +81,20 @@ export function install(data: string, main: string, node: string = process.execP
   return lines;
 }
 
+/** Removes what `install` wrote. Returns a line for each that was there, or one that says that nothing was. */
+export function uninstall(data: string): string[] {
+  const parts = {
+    'the kernel "lclab"': join(data, "kernels", "lclab"),
+    "the Plotly renderer": join(data, "labextensions", labextension),
+  };
+  const lines = Object.entries(parts).flatMap(([name, folder]) => {
+    if (!existsSync(folder)) return [];
+    rmSync(folder, { recursive: true });
+    return [`Removed ${name} from ${folder}`];
+  });
+  return lines.length > 0 ? lines : [`There was nothing of lclab in ${data}`];
+}
+
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
   <rect width="64" height="64" rx="10" fill="#3178c6"/>
   <text x="32" y="44" font-family="sans-serif" font-weight="bold" font-size="34" text-anchor="middle" fill="#fff">LC</text>

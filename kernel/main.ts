@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { Where } from "./install.ts";
 
 /** A wrong call of the command line; the message says what to write instead. */
 export class UsageError extends Error {}
@@ -13,8 +14,10 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
                                                        the kernel gets a Node 24 of its own, fetched once by npm
       --system-node                                    without that: the kernel runs on the Node that runs this
       --node PATH                                      the kernel runs on this Node
+  lclab uninstall --user | --sys-prefix | --prefix DIR take the kernel and the figure renderer away again
   lclab doctor [--json]                                say what is there, what is missing and how to get it
   lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
+      -p NAME=VALUE                                    set a parameter, after the cell tagged "parameters"; JSON or text
   lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
   lclab version
 `;
@@ -42,17 +45,29 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
         "system-node": { type: "boolean" },
       },
     });
-    const { user, "sys-prefix": sysPrefix, prefix, "system-node": system = false } = values;
-    if ([user, sysPrefix, prefix !== undefined].filter(Boolean).length !== 1)
-      throw new UsageError("lclab install: write one of --user, --sys-prefix, --prefix DIR.");
+    const { "system-node": system = false } = values;
+    const where = givenWhere("install", values);
     if (system && values.node !== undefined)
       throw new UsageError("lclab install: write --system-node or --node PATH, not both.");
     const { dataFolder, install } = await import("./install.ts");
-    const where = user ? "user" : sysPrefix ? "sys-prefix" : { prefix: prefix as string };
     const data = dataFolder(where);
     const node =
       values.node === undefined ? await ownNode(system) : await givenNode(resolve(values.node));
     for (const line of install(data, fileURLToPath(import.meta.url), node)) console.log(line);
+    return 0;
+  },
+  async uninstall(args) {
+    const { values } = parse({
+      args,
+      options: {
+        user: { type: "boolean" },
+        "sys-prefix": { type: "boolean" },
+        prefix: { type: "string" },
+      },
+    });
+    const where = givenWhere("uninstall", values);
+    const { dataFolder, uninstall } = await import("./install.ts");
+    for (const line of uninstall(dataFolder(where))) console.log(line);
     return 0;
   },
   async doctor(args) {
@@ -66,19 +81,32 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     const { values, positionals } = parse({
       args,
       allowPositionals: true,
-      options: { output: { type: "string", short: "o" } },
+      options: {
+        output: { type: "string", short: "o" },
+        parameter: { type: "string", short: "p", multiple: true },
+      },
     });
-    const { output } = values;
+    const { output, parameter = [] } = values;
     if (positionals.length !== 1 || output === undefined)
       throw new UsageError("lclab run: write lclab run notebook.ipynb -o report.html");
     const { runNotebook } = await import("./run/command.ts");
-    return runNotebook(positionals[0], output);
+    return runNotebook(positionals[0], output, parameter);
   },
   async version() {
     console.log(version());
     return 0;
   },
 };
+
+function givenWhere(
+  command: string,
+  values: { user?: boolean; "sys-prefix"?: boolean; prefix?: string },
+): Where {
+  const { user, "sys-prefix": sysPrefix, prefix } = values;
+  if ([user, sysPrefix, prefix !== undefined].filter(Boolean).length !== 1)
+    throw new UsageError(`lclab ${command}: write one of --user, --sys-prefix, --prefix DIR.`);
+  return user ? "user" : sysPrefix ? "sys-prefix" : { prefix: prefix as string };
+}
 
 /** The Node for the kernel; says what it does and what is lost. */
 async function ownNode(system: boolean): Promise<string> {

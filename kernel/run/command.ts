@@ -3,6 +3,7 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { typescriptInterpreter } from "../typescript/interpreter.ts";
 import { executeNotebook, type Progress } from "./execute.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
+import { injectParameters, type Parameter, parseParameter } from "./parameters.ts";
 import { report } from "./report.ts";
 
 const plotlyFile = new URL(
@@ -11,10 +12,14 @@ const plotlyFile = new URL(
 );
 
 /**
- * `lclab run`: executes a notebook in its own folder and writes it as .ipynb or as one HTML page, also when a cell
- * failed. Returns the exit code: 0, 1 if a cell failed, 2 if there is nothing to run.
+ * `lclab run`: executes a notebook in its own folder, with parameters `name=value`, and writes it as .ipynb or as one
+ * HTML page, also when a cell failed. Returns the exit code: 0, 1 if a cell failed, 2 if there is nothing to run.
  */
-export async function runNotebook(path: string, output: string): Promise<number> {
+export async function runNotebook(
+  path: string,
+  output: string,
+  parameters: readonly string[] = [],
+): Promise<number> {
   const fail = (code: number, message: string) => {
     console.error(`lclab run: ${message}`);
     return code;
@@ -22,6 +27,12 @@ export async function runNotebook(path: string, output: string): Promise<number>
   const kind = extname(output);
   if (kind !== ".html" && kind !== ".ipynb")
     return fail(2, `the output must end in .html or .ipynb, got ${JSON.stringify(output)}.`);
+  let given: Parameter[];
+  try {
+    given = parameters.map(parseParameter);
+  } catch (error) {
+    return fail(2, (error as Error).message);
+  }
   let notebook: Notebook;
   try {
     notebook = parseNotebook(readFileSync(path, "utf8"));
@@ -31,6 +42,7 @@ export async function runNotebook(path: string, output: string): Promise<number>
     return fail(2, code === undefined ? `${path} ${message}` : `cannot read ${path}: ${message}.`);
   }
 
+  injectParameters(notebook, given);
   const target = resolve(output);
   if (!existsSync(dirname(target)))
     return fail(

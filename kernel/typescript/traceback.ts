@@ -73,7 +73,9 @@ function internalLine(line: string): boolean {
     /^\s+at /.test(line) &&
     (line.includes(ownCode) ||
       line.includes(ownFolder) ||
-      /\(node:inspector:|\(node:internal\/async_local_storage\/|new Promise \(<anonymous>\)/.test(line))
+      /\(node:inspector:|\(node:internal\/async_local_storage\/|new Promise \(<anonymous>\)/.test(
+        line,
+      ))
   );
 }
 

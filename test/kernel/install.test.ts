@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dataFolder, install } from "../../kernel/install.ts";
+import { dataFolder, install, uninstall } from "../../kernel/install.ts";
 import { runtimes } from "../../kernel/node-runtime.ts";
 
 const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));
@@ -52,6 +52,21 @@ describe("install", () => {
     const data = dataFolder({ prefix });
     install(data, join(prefix, "dist", "kernel", "main.js"), "/cache/bin/node");
     assert.equal(readSpec(data).argv[0], "/cache/bin/node");
+  });
+
+  it("uninstall removes what install wrote, and nothing else", () => {
+    const prefix = mkdtempSync(join(tmpdir(), "lclab-prefix-"));
+    const data = dataFolder({ prefix });
+    install(data, join(prefix, "dist", "kernel", "main.js"));
+    for (const folder of ["kernels/other", "labextensions/other", "labextensions/lclab-plotly"])
+      mkdirSync(join(data, folder), { recursive: true });
+    assert.deepEqual(
+      uninstall(data).map((line) => line.replace(/ from .*/, "")),
+      ['Removed the kernel "lclab"', "Removed the Plotly renderer"],
+    );
+    assert.deepEqual(readdirSync(join(data, "kernels")), ["other"]);
+    assert.deepEqual(readdirSync(join(data, "labextensions")), ["other"]);
+    assert.match(uninstall(data).join(), /^There was nothing of lclab in /);
   });
 
   it("follows Jupyter's folders", () => {

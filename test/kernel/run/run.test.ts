@@ -107,6 +107,21 @@ describe("lclab run", () => {
     assert.match(html, /stopped at cell 3 of 4 \(In \[2\]\)/);
   });
 
+  it("sets parameters with -p, and refuses wrong ones before it runs anything", async () => {
+    const text = JSON.stringify(notebook([code("console.log(rate + name)")]));
+    const good = ["run", "x.ipynb", "-o", "y.ipynb", "-p", "rate=0.5", "-p", "name=a b"];
+    const { exit, read } = await lclab(text, good);
+    assert.equal(exit, 0);
+    const { cells } = JSON.parse(read("y.ipynb")) as { cells: NotebookCell[] };
+    assert.equal(cells[0].source, '// Parameters\nlet rate = 0.5;\nlet name = "a b";');
+    assert.deepEqual(cells[1].outputs, [
+      { output_type: "stream", name: "stdout", text: "0.5a b\n" },
+    ]);
+    const bad = await lclab(text, ["run", "x.ipynb", "-o", "y.ipynb", "-p", "rate"]);
+    assert.equal(bad.exit, 2);
+    assert.match(bad.stderr, /^lclab run: -p must be name=value/);
+  });
+
   it("exits with 2 for a missing file, a file that is no notebook, and a wrong call", async () => {
     const bad = async (text: string, args: string[]) => {
       const { exit, stderr } = await lclab(text, args);
@@ -131,7 +146,7 @@ describe("lclab run", () => {
     );
     assert.match(
       await bad("{}", ["frob"]),
-      /^2 lclab: has no command "frob"\. Its commands are kernel, install, doctor, run, version\./,
+      /^2 lclab: has no command "frob"\. Its commands are kernel, install, uninstall, doctor, run, version\./,
     );
   });
 });
