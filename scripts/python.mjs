@@ -1,8 +1,6 @@
-/** Finds a Python that can run JupyterLab. */
+/** Finds a Python that can run JupyterLab, or what else an environment asks for. */
 import { spawnSync } from "node:child_process";
 
-/** Oldest Python that requirements.txt can be installed on. */
-const oldest = [3, 9];
 const commands =
   process.platform === "win32"
     ? [["py", "-3"], ["python"], ["python3"]]
@@ -19,10 +17,10 @@ print(*sys.version_info[:3], complete)
 `;
 
 /**
- * The first of python3, python, py -3 that is new enough and has venv.
+ * The first of python3, python, py -3 that is no older than `oldest`, [major, minor], and has venv.
  * Returns { command } or { problem }: a sentence about what was found instead.
  */
-export function findPython() {
+export function findPython(oldest) {
   const found = [];
   for (const command of commands) {
     const [program, ...args] = command;

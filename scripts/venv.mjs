@@ -11,6 +11,8 @@ import { contentHash, filesBelow, readStamps, writeStamp } from "./stamp.mjs";
 export const lab = {
   folder: ".venv",
   requirements: "scripts/requirements.txt",
+  /** Oldest Python that the requirements can be installed on. */
+  oldest: [3, 9],
   finish: withoutNews,
 };
 
@@ -18,6 +20,7 @@ export const lab = {
 export const conformance = {
   folder: ".lclab/conformance",
   requirements: "scripts/conformance.txt",
+  oldest: [3, 10],
 };
 
 /** The environment's folder, its Python and its stamps. */
@@ -39,7 +42,7 @@ export function venvIsReady(root, venv = lab) {
 /** Finds a Python for an environment that is yet to be made. @throws Refusal if there is none that will do. */
 export function pythonFor(root, who, venv = lab) {
   if (venvIsReady(root, venv)) return undefined;
-  const { command, problem } = findPython();
+  const { command, problem } = findPython(venv.oldest);
   if (!command) throw new Refusal(`${who}: ${problem}`);
   return command;
 }

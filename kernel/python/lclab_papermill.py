@@ -16,6 +16,11 @@ _DECLARATION = re.compile(
 )
 
 
+def _key(name):
+    # A plain "__proto__" would set the prototype.
+    return '["__proto__"]' if name == "__proto__" else json.dumps(str(name))
+
+
 class TypeScriptTranslator(Translator):
     """Values of JSON and YAML as TypeScript."""
 
@@ -46,9 +51,7 @@ class TypeScriptTranslator(Translator):
 
     @classmethod
     def translate_dict(cls, val):
-        # A plain "__proto__" would set the prototype.
-        key = lambda name: '["__proto__"]' if name == "__proto__" else json.dumps(str(name))
-        entries = ", ".join(f"{key(name)}: {cls.translate(each)}" for name, each in val.items())
+        entries = ", ".join(f"{_key(name)}: {cls.translate(each)}" for name, each in val.items())
         return f"{{ {entries} }}" if entries else "{}"
 
     @classmethod

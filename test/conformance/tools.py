@@ -62,6 +62,14 @@ class ToolTests(unittest.TestCase):
             '{"rate":0.25,"name":"a\\"b\\\\c\\nd é","rest":{"list":[1,-2.5,true,null],"k y":{}}}\n',
         )
 
+    def test_papermill_refuses_what_it_cannot_say(self):
+        self.write(notebook(new_code_cell("1", metadata={"tags": ["parameters"]})))
+        for parameter, message in (("a-b: 1", "a name must be letters"), ("a: 9007199254740993", "BigInt")):
+            (self.folder / "parameters.yaml").write_text(parameter)
+            done = self.python("papermill", "in.ipynb", "out.ipynb", "-f", "parameters.yaml", ok=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(message, done.stderr)
+
     def test_papermill_points_at_the_failing_cell(self):
         self.write(notebook(new_code_cell("1 + 1"), new_code_cell("throw new RangeError('too far')")))
         done = self.python("papermill", "in.ipynb", "out.ipynb", ok=False)
