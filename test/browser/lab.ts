@@ -69,6 +69,7 @@ export async function startLab(): Promise<Lab> {
   await installKernel(root);
   const settings = { "LabApp.expose_app_in_browser": "True" };
   const state = mkdtempSync(join(tmpdir(), "lclab-jupyter-"));
+  process.env.LCLAB_HISTORY = join(state, "history"); // not the user's own
   const server = await startJupyter(root, { port: await freePort(), settings, state });
   let browser: Browser | undefined;
   try {
