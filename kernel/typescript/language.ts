@@ -204,7 +204,9 @@ export function language(folder: string): Language {
           | null
           | undefined;
         const { contents } = hover ?? {};
-        return typeof contents === "string" ? contents : contents?.value;
+        const markdown = typeof contents === "string" ? contents : contents?.value;
+        // That names of earlier cells are imported is our doing, not the user's.
+        return markdown?.replace(/^(```\w*\n)\(alias\) /, "$1");
       };
       // Inside the parentheses of a call, the function is meant.
       const call = /[\p{ID_Continue}$](?=\([^()]*$)/u.exec(code.slice(0, cursor));

@@ -34,7 +34,7 @@ describe("language", () => {
     types.ran("const twice = 2 * p.alpha", ["twice"]);
     types.ran("let p = { beta: '' }", ["p"]);
     assert.deepEqual(await complete("p."), ["beta"]);
-    assert.match(await hover("twice"), /twice: number/);
+    assert.match(await hover("twice"), /^```typescript\nconst twice: number\n/);
   });
 
   it("completes local files, packages and Node, with the part that is replaced", async () => {
