@@ -153,11 +153,6 @@ export function typescriptInterpreter(): Interpreter {
     `Uncaught in a background task: ${traceback(failure, known).traceback.join("\n")}\n`;
 
   async function execute({ code, label }: Cell, frontend: Frontend): Promise<Outcome> {
-    if (lost) {
-      const outcome = lost;
-      lost = undefined;
-      return outcome;
-    }
     interrupted = false;
     let compiled: CompiledCell;
     try {
@@ -165,6 +160,12 @@ export function typescriptInterpreter(): Interpreter {
     } catch (error) {
       if (error instanceof CompileError) return compileTraceback(error, code, label);
       throw error;
+    }
+    // After the last wait: the process may have died while the cell was compiled.
+    if (lost) {
+      const outcome = lost;
+      lost = undefined;
+      return outcome;
     }
     const id = ++lastId;
     cells.set(id, { label, compiled });
