@@ -73,7 +73,8 @@ export interface AdamStep {
 }
 
 /**
- * Loss L(w) + μ/2 Σ h (w − t)² with gradient g. Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v).
+ * Loss L(w) + μ/2 Σ h (w − t)² with gradient g, to which weight decay adds d w of every parameter that is trained, biases
+ * and batch norm's γ and β too (PyTorch's `weight_decay`). Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v).
  * Adam, t = steps + 1 in the first minibatch: v ← β₁ v + (1 − β₁) g; s ← β₂ s + (1 − β₂) g²;
  * w ← w − rate / (1 − β₁ᵗ) · v / (√s / √(1 − β₂ᵗ) + ε).
  */
@@ -85,6 +86,8 @@ export interface EpochOptions {
   readonly rate: number;
   /** 0…1; not used by Adam. */
   readonly momentum: number;
+  /** d ≥ 0; default 0. */
+  readonly weightDecay?: number;
   /** Needed by a session opened with `optimizer: "adam"`, refused by others. */
   readonly adam?: AdamStep;
   /** Penalty weight μ ≥ 0. */

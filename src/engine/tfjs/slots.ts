@@ -22,7 +22,7 @@ export function update(
   tf: Tf,
   slot: Slot,
   grads: Gradients["grads"],
-  { rate, momentum, mu, adam }: EpochOptions,
+  { rate, momentum, mu, weightDecay = 0, adam }: EpochOptions,
   corrections: readonly [number, number],
 ): void {
   const { variable: w, velocity, second, target, importance } = slot;
@@ -32,6 +32,7 @@ export function update(
       const away = tf.sub(w, target);
       g = tf.add(g, tf.mul(importance ? tf.mul(away, importance) : away, mu));
     }
+    if (weightDecay > 0) g = tf.add(g, tf.mul(w, weightDecay));
     if (adam && second) {
       const { beta1, beta2, epsilon } = adam;
       const v = tf.add(tf.mul(velocity, beta1), tf.mul(g, 1 - beta1));

@@ -92,6 +92,10 @@ export function checkEpoch(
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new RangeError(`train: momentum must be from 0 to 1, got ${momentum}.`);
   }
+  const { weightDecay = 0 } = options;
+  if (!(weightDecay >= 0 && weightDecay < Infinity)) {
+    throw new RangeError(`train: weightDecay must be a number ≥ 0, got ${weightDecay}.`);
+  }
   if (!(mu >= 0 && mu < Infinity)) {
     throw new RangeError(`train: mu must be a number ≥ 0, got ${mu}.`);
   }

@@ -158,6 +158,7 @@ class Session implements EngineSession {
     new Uint32Array(memory.wasm.buffer, orderOffset, order.length).set(order);
     memory.floats[(control + layout.RATE) / 4] = options.rate;
     memory.floats[(control + layout.MOMENTUM) / 4] = options.momentum;
+    memory.floats[(control + layout.DECAY) / 4] = options.weightDecay ?? 0;
     memory.words[(control + layout.SEED) / 4] = options.seed ?? fingerprint(order);
     this.#setAdam(memory, options.adam);
     for (const { key, penalty } of this.#slots) {

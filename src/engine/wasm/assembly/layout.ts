@@ -39,6 +39,8 @@ export const ADAM_BETA2 = 144;
 export const ADAM_POWER1 = 152;
 export const ADAM_POWER2 = 160;
 export const ADAM_EPSILON = 168;
+/** f32 weight decay, 0 for none. */
+export const DECAY = 172;
 /** Why the threads stopped: 0 while running, else STOP_…. */
 export const STOP = 192;
 /** f32 learning rate, momentum. */
