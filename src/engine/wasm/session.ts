@@ -54,7 +54,7 @@ export async function openSession(
   const planned = plan(network, data, options, threads);
   checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
-  const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
+  const memory = await allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
   memory.words[(control + layout.SPINS) / 4] = spins;
   const pool = await Pool.start(threads, (thread) => {
