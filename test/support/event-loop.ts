@@ -8,19 +8,18 @@ const RESOLUTION = 5;
 export async function longestBlock(body: () => Promise<unknown>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION });
   delay.enable();
-  // The monitor's timer must run once before, and once after, or a block has no begin or no end.
-  await turn(2 * RESOLUTION);
-  delay.reset();
+  // The monitor's timer must run twice before, and once after, or a block has no begin or no end.
+  await turn(4 * RESOLUTION);
   await body();
   await turn(2 * RESOLUTION);
   delay.disable();
   return delay.max / 1e6 - RESOLUTION;
 }
 
-/** The same, the least of at most three times: other processes may delay one, a block of `body`'s own comes back. */
+/** The same, the least of at most ten times: other processes may delay one, a block of `body`'s own comes back. */
 export async function repeatedBlock(body: () => Promise<unknown>, limit: number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  for (let times = 0; times < 3 && least > limit; times++) {
+  for (let times = 0; times < 10 && least > limit; times++) {
     least = Math.min(least, await longestBlock(body));
   }
   return least;
