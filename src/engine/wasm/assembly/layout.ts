@@ -114,6 +114,8 @@ export const KERNEL_DROPOUT = 33;
 export const KERNEL_RESPONSE_NORM = 34;
 export const KERNEL_RESPONSE_NORM_INPUT = 35;
 export const KERNEL_SQUARED = 36;
+export const KERNEL_CONV_FISHER = 40;
+export const KERNEL_NORM_FISHER = 41;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;
