@@ -16,10 +16,11 @@ export interface Compiled {
   readonly evaluate: Program;
   /** Evaluates the `other` copies. */
   readonly evaluateOther: Program;
-  /** Adds squared gradients of the examples, at the training weights, to the `other` copies; of dense nets only. */
-  readonly fisher: Program | undefined;
-  /** Examples per minibatch of the evaluations and of `fisher`. */
+  /** Adds squared gradients of the examples, at the training weights, to the `other` copies. */
+  readonly fisher: Program;
+  /** Examples per minibatch of the evaluations, and of `fisher`. */
   readonly evaluationBatch: number;
+  readonly fisherBatch: number;
   /** In the order of `network.parameters`. */
   readonly slots: readonly Slot[];
   /** Mean image, one f32 per input value. */
@@ -87,6 +88,7 @@ export function compile(
     evaluateOther: evaluateProgram("evaluateOther", classes, other),
     fisher,
     evaluationBatch,
+    fisherBatch: evaluationBatch,
     mean: context.mean,
     scratch: Math.max(SCRATCH, inputs),
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),

@@ -284,14 +284,6 @@ describe("wasm engine: images", () => {
       assert.equal(digest(session, net), expected);
     });
   });
-
-  it("Fisher information is refused, saying for which layers it is there", async () => {
-    const { input, layers } = problems[0] as Problem;
-    const net = network({ name: "conv", input, layers }) as Network;
-    await withSession(net, formulaData(8, 72, 4), { batch: 4 }, async (session) => {
-      await assert.rejects(session.fisher(), /fisher: network "conv" has layers other than dense/);
-    });
-  });
 });
 
 function inputsOf({ input }: Network): number {

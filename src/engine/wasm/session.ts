@@ -54,7 +54,7 @@ export async function openSession(
   const planned = plan(network, data, options, threads);
   checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
-  const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
+  const memory = await allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
   memory.words[(control + layout.SPINS) / 4] = spins;
   const pool = await Pool.start(threads, (thread) => {
@@ -219,12 +219,6 @@ class Session implements EngineSession {
     weights: Weights | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, Float32Array>> {
-    const { fisher } = this.#plan.compiled;
-    if (!fisher) {
-      throw new RangeError(
-        `fisher: network "${this.#network.name}" has layers other than dense, tanh, relu and flatten, for which this engine has no Fisher information yet. Use a network of those, or importance weights of your own.`,
-      );
-    }
     if (weights) checkWeights("fisher", this.#network, weights);
     signal?.throwIfAborted();
     const { floats } = memory;
@@ -238,7 +232,7 @@ class Session implements EngineSession {
       if (weights) this.#storeWeights(floats, weights);
       clear();
       const { stop } = await this.#pass(memory, {
-        ...{ program: fisher, split: "train", batch: compiled.evaluationBatch },
+        ...{ program: compiled.fisher, split: "train", batch: compiled.fisherBatch },
         ...{ first: 0, order: 0, signal },
       });
       if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();

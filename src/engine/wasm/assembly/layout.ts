@@ -119,6 +119,8 @@ export const KERNEL_SQUARED = 36;
 export const KERNEL_WINOGRAD = 37;
 export const KERNEL_WINOGRAD_WEIGHTS = 38;
 export const KERNEL_WINOGRAD_GRADIENT = 39;
+export const KERNEL_CONV_FISHER = 40;
+export const KERNEL_NORM_FISHER = 41;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;
