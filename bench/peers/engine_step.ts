@@ -7,9 +7,12 @@
  * the minibatches from the uint8 images is included.
  */
 import type { Split } from "../../src/data/dataset.ts";
+import type { Engine } from "../../src/engine/engine.ts";
+import { tfjs } from "../../src/engine/tfjs/engine.ts";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { random } from "../../src/math/random.ts";
 import type { Model } from "../../src/net/network.ts";
+import type { Tf } from "../../src/net/tfjs-module.ts";
 import { lenet5, lenet300, resnet } from "../../src/net/zoo.ts";
 
 const [threads, batch, minibatches, seconds] = process.argv.slice(2, 6).map(Number) as [
@@ -31,7 +34,7 @@ const rng = random(1);
 const images = Uint8Array.from({ length: count * inputs }, () => rng.uniform() * 256);
 const labels = Uint8Array.from({ length: count }, () => rng.uniform() * 10);
 const train: Split = { images, labels, count };
-const session = await wasmEngine({ threads }).open(
+const session = await (await engine()).open(
   network,
   {
     name: "noise",
@@ -64,3 +67,11 @@ await session.close();
 times.sort((a, b) => a - b);
 const at = (fraction: number) => times[Math.floor(times.length * fraction)];
 console.log(JSON.stringify({ peer: "lclab", median_ms: at(0.5), p10_ms: at(0.1), steps }));
+
+/** The WASM engine, or tfjs on the module that a sixth argument names. */
+async function engine(): Promise<Engine> {
+  const { 7: path } = process.argv;
+  if (path === undefined) return wasmEngine({ threads });
+  const loaded = (await import(path)) as { default?: Tf };
+  return tfjs(loaded.default ?? (loaded as Tf));
+}

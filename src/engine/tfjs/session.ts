@@ -16,9 +16,11 @@ import type {
 } from "../engine.ts";
 import { checkEpoch, checkImportance, checkWeights } from "../wasm/checks.ts";
 import { checkData } from "./checks.ts";
+import { type Forward, forwardOf } from "./forward.ts";
+import { kernelsOf } from "./kernels.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
-import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
+import { type Gradients, type Rates, restore, type Slot, snapshot, update } from "./slots.ts";
 
 /** Examples per minibatch of an evaluation. */
 const EVALUATION_ROWS = 256;
@@ -53,10 +55,15 @@ export async function openSession(
   }
   const model = own ?? buildTfjs(tf, network, false);
   inUse.add(model);
-  const loss = options.loss ?? lossOf(tf, network.loss, own !== undefined && endsInSoftmax(own));
+  const kernels = kernelsOf(tf);
+  const softmax = own !== undefined && endsInSoftmax(own);
+  const loss = options.loss ?? lossOf(tf, kernels, network.loss, softmax);
+  const forward: Forward = own
+    ? (x, training) => own.apply(x, { training }) as TfTensor
+    : forwardOf(tf, kernels, network, bindings(model));
   const session = new Session(tf, network, data, model, {
     ...options,
-    ...{ loss, outputs: outputs as number },
+    ...{ loss, forward, outputs: outputs as number },
   });
   try {
     session.tryLoss();
@@ -67,12 +74,20 @@ export async function openSession(
   return session;
 }
 
+interface SessionOptions extends OpenOptions {
+  /** The user's. */
+  readonly model?: TfLayersModel;
+  readonly loss: TfjsLoss;
+  readonly forward: Forward;
+  readonly outputs: number;
+}
+
 class Session implements EngineSession {
   readonly #tf: Tf;
   readonly #network: Network;
   readonly #data: Dataset;
   readonly #model: TfLayersModel;
-  readonly #options: OpenOptions & { readonly loss: TfjsLoss; readonly outputs: number };
+  readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
   /** The user's weights, put back at the end; undefined for a model of our own. */
   readonly #before: readonly TfTensor[] | undefined;
@@ -86,11 +101,7 @@ class Session implements EngineSession {
     network: Network,
     data: Dataset,
     model: TfLayersModel,
-    options: OpenOptions & {
-      readonly model?: TfLayersModel;
-      readonly loss: TfjsLoss;
-      readonly outputs: number;
-    },
+    options: SessionOptions,
   ) {
     this.#tf = tf;
     this.#network = network;
@@ -108,7 +119,7 @@ class Session implements EngineSession {
   /** A layer or loss that throws does so here, and not inside a gradient, which would keep its tensors. */
   tryLoss(): void {
     const { x, labels } = this.#gather("train", [0]);
-    const outputs = () => this.#model.apply(x, { training: false }) as TfTensor;
+    const outputs = () => this.#options.forward(x, false);
     try {
       this.#tf.dispose(this.#tf.tidy(() => this.#loss(labels, outputs())));
     } finally {
@@ -169,32 +180,42 @@ class Session implements EngineSession {
     checkEpoch(options, train.count, batches);
     const start = performance.now();
     let [next, lossSum, examples, finite, told] = [from, 0, 0, true, start];
-    while (next < batches && finite && !signal?.aborted) {
-      const chosen = order.subarray(next * batch, (next + 1) * batch);
-      const loss = await this.#step(chosen, options);
-      finite = Number.isFinite(loss);
-      if (!finite) break;
-      next++;
-      lossSum += loss * chosen.length;
-      examples += chosen.length;
-      if (onProgress && performance.now() - told >= PROGRESS_MS) {
-        told = performance.now();
-        onProgress({ batches: next, loss: lossSum / examples });
+    const number = (value: number) => this.#tf.tensor(Float32Array.of(value), []);
+    const [rate, momentum, mu] = [options.rate, options.momentum, options.mu].map(number) as [
+      TfTensor,
+      TfTensor,
+      TfTensor,
+    ];
+    try {
+      while (next < batches && finite && !signal?.aborted) {
+        const chosen = order.subarray(next * batch, (next + 1) * batch);
+        const loss = await this.#step(chosen, { rate, momentum, mu });
+        finite = Number.isFinite(loss);
+        if (!finite) break;
+        next++;
+        lossSum += loss * chosen.length;
+        examples += chosen.length;
+        if (onProgress && performance.now() - told >= PROGRESS_MS) {
+          told = performance.now();
+          onProgress({ batches: next, loss: lossSum / examples });
+        }
+        await this.#breathe();
       }
-      await this.#breathe();
+    } finally {
+      this.#tf.dispose([rate, momentum, mu]);
     }
     return { next, lossSum, examples, finite, seconds: (performance.now() - start) / 1000 };
   }
 
   /** One minibatch; its loss. If that is not finite, nothing has changed. */
-  async #step(chosen: Uint32Array, options: EpochOptions): Promise<number> {
+  async #step(chosen: Uint32Array, rates: Rates): Promise<number> {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
     const before = snapshot(tf, frozen);
     const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
     if (Number.isFinite(loss)) {
-      for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, options);
+      for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, rates);
       tf.dispose(before);
     } else {
       restore(tf, frozen, before);
@@ -224,7 +245,7 @@ class Session implements EngineSession {
       const { x, labels, classes } = this.#gather(split, chosen);
       try {
         const [loss, outputs] = this.#tf.tidy(() => {
-          const y = this.#model.apply(x, { training: false }) as TfTensor;
+          const y = this.#options.forward(x, false);
           return [this.#loss(labels, y), y];
         }) as [TfTensor, TfTensor];
         lossSum += ((await loss.data())[0] as number) * rows;
@@ -293,7 +314,7 @@ class Session implements EngineSession {
 
   /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */
   async #gradients({ x, labels }: Minibatch, training: boolean): Promise<Gradients> {
-    const body = () => this.#loss(labels, this.#model.apply(x, { training }) as TfTensor);
+    const body = () => this.#loss(labels, this.#options.forward(x, training));
     const variables = this.#slots.filter((slot) => slot.trainable).map((slot) => slot.variable);
     try {
       const { value, grads } = this.#tf.variableGrads(body, variables);

@@ -1,6 +1,5 @@
 import type { Tf, TfTensor } from "../../net/tfjs-module.ts";
 import type { Binding } from "../../net/tfjs-parameters.ts";
-import type { EpochOptions } from "../engine.ts";
 
 /** A parameter, its momentum, and what its penalty needs. Tensors have the variable's layout. */
 export interface Slot extends Binding {
@@ -15,12 +14,19 @@ export interface Gradients {
   readonly grads: Readonly<Record<string, TfTensor>>;
 }
 
+/** The numbers of an epoch as tensors: made once, where a number would become a tensor in every operation. */
+export interface Rates {
+  readonly rate: TfTensor;
+  readonly momentum: TfTensor;
+  readonly mu: TfTensor;
+}
+
 /** One step of Nesterov's momentum in PyTorch's form, with the penalty's gradient. */
 export function update(
   tf: Tf,
   slot: Slot,
   grads: Gradients["grads"],
-  { rate, momentum, mu }: EpochOptions,
+  { rate, momentum, mu }: Rates,
 ): void {
   const { variable: w, velocity, target, importance } = slot;
   const [next, v] = tf.tidy(() => {
