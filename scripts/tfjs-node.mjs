@@ -44,11 +44,9 @@ await runMain(async () => {
   await stage("TensorFlow by the package's own download", async (announce) => {
     if (problem === undefined || fromWheel || wheel) return false;
     announce();
-    if (!(await ownDownload(folder, place))) {
-      process.stdout.write("      out of reach\n");
-      return true;
-    }
-    problem = await loads(folder);
+    const failure = await ownDownload(folder, place);
+    if (failure !== undefined) process.stdout.write(`      did not work: ${failure}\n`);
+    problem = failure ?? (await loads(folder));
   });
   await stage("TensorFlow from tensorflow-cpu, addon by the C++ compiler", async (announce) => {
     if (problem === undefined) return false;
@@ -117,15 +115,12 @@ async function installPackage(folder, announce) {
   await npmInstall(folder, `${name}@${version}`);
 }
 
-/** Runs the package's install script; false if that fails, or if nothing has come after a while. */
+/** Runs the package's install script; why it failed, if it did, or if nothing has come after a while. */
 async function ownDownload(folder, place) {
-  const arrived = () => {
-    const deps = join(place, "deps");
-    return existsSync(deps) && readdirSync(deps).length > 0;
-  };
-  const signal = new AbortController();
+  const deps = join(place, "deps");
+  const control = new AbortController();
   const timer = setTimeout(() => {
-    if (!arrived()) signal.abort();
+    if (!existsSync(deps) || readdirSync(deps).length === 0) control.abort();
   }, firstFileMs);
   // node-pre-gyp, which it calls, is found as under npm.
   const path = `${join(folder, "node_modules", ".bin")}${delimiter}${process.env.PATH ?? ""}`;
@@ -133,24 +128,29 @@ async function ownDownload(folder, place) {
     await runQuietly(process.execPath, [join("scripts", "install.js")], {
       cwd: place,
       env: { ...process.env, PATH: path },
-      signal: signal.signal,
-      what: "install.js",
+      signal: control.signal,
+      what: "its install script",
     });
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof Refusal) return false;
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    // What has come may be half of it.
+    rmSync(deps, { recursive: true, force: true });
+    return control.signal.aborted ? `nothing came in ${firstFileMs / 1000} s` : reason(error);
   } finally {
     clearTimeout(timer);
-    // An empty folder would look like libtensorflow to nobody but the next reader.
-    if (!arrived()) rmSync(join(place, "deps"), { recursive: true, force: true });
   }
+}
+
+/** What a program's output says went wrong: its first error, else its last line. */
+function reason({ message }) {
+  return /\w*Error: .*$/m.exec(message)?.[0] ?? message.split("\n").at(-1);
 }
 
 function checkPlatform() {
   if (process.platform === "linux" && process.arch === "x64") return;
   throw new Refusal(
-    `${who}: the download of ${name} is out of reach, and the way over tensorflow-cpu is for linux x64, got ${process.platform} ${process.arch}. Start again where the download works; the built-in engine needs none of this.`,
+    `${who}: the download of ${name} did not work, and the way over tensorflow-cpu is for linux x64, got ${process.platform} ${process.arch}. Start again where the download works; the built-in engine needs none of this.`,
   );
 }
 
@@ -164,7 +164,7 @@ async function loads(folder) {
     return undefined;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return /^\w*Error: .*$/m.exec(error.message)?.[0] ?? error.message;
+    return reason(error);
   }
 }
 
