@@ -7,6 +7,7 @@ import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
 import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
 import { endsInSoftmax } from "../../net/tfjs-read.ts";
+import { checkData, checkEpoch, checkImportance, checkWeights } from "../checks.ts";
 import type {
   EngineSession,
   EpochOptions,
@@ -14,8 +15,7 @@ import type {
   Evaluation,
   OpenOptions,
 } from "../engine.ts";
-import { checkEpoch, checkImportance, checkWeights } from "../wasm/checks.ts";
-import { checkData } from "./checks.ts";
+
 import { type Forward, forwardOf } from "./forward.ts";
 import { kernelsOf } from "./kernels.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
@@ -45,7 +45,7 @@ export async function openSession(
       `tfjs engine: the model must have one output of shape [examples, classes], got ${own.outputs.length} of shape [${end.map((n) => n ?? "?").join(", ")}].`,
     );
   }
-  checkData(network.name, data, size(network.input), outputs as number, batch);
+  checkData("tfjs engine", network, data, batch, outputs as number);
   if (own) checkParameters("tfjs engine", network, own);
   if (own && inUse.has(own)) {
     throw new LCError(

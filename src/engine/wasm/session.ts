@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
+import { checkData, checkEpoch, checkImportance, checkWeights } from "../checks.ts";
 import type {
   EngineSession,
   EpochOptions,
@@ -11,7 +12,6 @@ import type {
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
-import { checkData, checkEpoch, checkImportance, checkWeights } from "./checks.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
@@ -41,7 +41,7 @@ export async function openSession(
 ): Promise<EngineSession> {
   const { batch, threads, spins } = options;
   const planned = plan(network, data, options, threads);
-  checkData(network, data, batch);
+  checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
   const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;

@@ -1,47 +1,56 @@
-import type { Dataset, Split } from "../../data/dataset.ts";
-import type { Network, Weights } from "../../net/network.ts";
-import type { EpochOptions } from "../engine.ts";
-import { size } from "../stages.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import type { Network, Weights } from "../net/network.ts";
+import type { EpochOptions } from "./engine.ts";
+import { size } from "./stages.ts";
 
-/** @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated. */
-export function checkData(network: Network, data: Dataset, batch: number): void {
+/**
+ * @param who The engine, first word of every message.
+ * @param outputs Number of the network's outputs; those of a network with custom layers are not in its description.
+ * @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated.
+ */
+export function checkData(
+  who: string,
+  network: Network,
+  data: Dataset,
+  batch: number,
+  outputs: number = size(network.layers.at(-1)?.outputShape ?? []),
+): void {
   const inputs = size(network.input);
-  const classes = size(network.layers.at(-1)?.outputShape ?? []);
   if (size(data.shape) !== inputs) {
     throw new RangeError(
-      `wasm engine: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}.`,
+      `${who}: network "${network.name}" reads ${shape(network.input)} = ${inputs} values, ${data.name} has ${shape(data.shape)} = ${size(data.shape)}.`,
     );
   }
   if (data.mean.length !== inputs) {
     throw new RangeError(
-      `wasm engine: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
+      `${who}: mean of ${data.name} must have ${inputs} values, got ${data.mean.length}.`,
     );
   }
-  checkSplit(data.train, "train", data.name, inputs, classes);
-  checkSplit(data.test, "test", data.name, inputs, classes);
+  checkSplit(who, data.train, `${data.name} train`, inputs, outputs);
+  checkSplit(who, data.test, `${data.name} test`, inputs, outputs);
   if (!Number.isInteger(batch) || batch < 1 || batch > data.train.count) {
     throw new RangeError(
-      `wasm engine: batch must be from 1 to the ${data.train.count} training examples of ${data.name}, got ${batch}.`,
+      `${who}: batch must be from 1 to the ${data.train.count} training examples of ${data.name}, got ${batch}.`,
     );
   }
 }
 
 function checkSplit(
+  who: string,
   { images, labels, count }: Split,
-  split: string,
   name: string,
   inputs: number,
-  classes: number,
+  outputs: number,
 ): void {
   if (images.length !== count * inputs || labels.length !== count) {
     throw new RangeError(
-      `wasm engine: ${name} ${split} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
+      `${who}: ${name} must have ${count} × ${inputs} pixels and ${count} labels, got ${images.length} and ${labels.length}.`,
     );
   }
-  const bad = labels.findIndex((label) => label >= classes);
+  const bad = labels.findIndex((label) => label >= outputs);
   if (bad < 0) return;
   throw new RangeError(
-    `wasm engine: labels must be from 0 to ${classes - 1}, the network's outputs; label ${bad} of ${name} ${split} is ${labels[bad]}.`,
+    `${who}: labels must be from 0 to ${outputs - 1}, the network's outputs; label ${bad} of ${name} is ${labels[bad]}.`,
   );
 }
 
