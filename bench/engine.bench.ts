@@ -1,14 +1,17 @@
 import { execFile } from "node:child_process";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { machine, median, textTable } from "./machine.ts";
 
-const help = `npm run bench -- engine [--python PY] [--node PATH]... [--rounds N] [--seconds S] [--json]
+const help = `npm run bench -- engine [--python PY] [--node PATH]... [--tfjs-node PATH] [--net NET] [--rounds N] [--seconds S] [--json]
 
 Milliseconds per step (forward, backward, penalty, Nesterov; batch 128) of LeNet300, LeNet5 and ResNet-20, 1 and 2
 threads, and seconds per LeNet300 epoch of 60,000 images in minibatches of 256.
   --python PY   a Python with torch: measured in turns with ours, ratio per round
   --node PATH   a node binary for our side; repeat to compare several (default: this one)
+  --tfjs-node PATH  a tfjs-node, as npm run tfjs-node prints it: engine tfjs on it beside ours, with oneDNN
+  --net NET     only lenet300, lenet5 or resnet20
   --rounds N    turns per contestant, default 5
   --seconds S   length of a turn, default 2`;
 
@@ -42,6 +45,8 @@ export async function run(args: string[]): Promise<void> {
     options: {
       python: { type: "string" },
       node: { type: "string", multiple: true, default: [process.execPath] },
+      "tfjs-node": { type: "string" },
+      net: { type: "string" },
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "2" },
       json: { type: "boolean", default: false },
@@ -52,21 +57,30 @@ export async function run(args: string[]): Promise<void> {
     console.log(help);
     return;
   }
-  const { python, node: nodes, seconds } = values;
+  const { python, node: nodes, net: only, seconds } = values;
+  const chosen = nets.filter(({ net }) => only === undefined || net === only);
+  if (chosen.length === 0) {
+    const names = nets.map(({ net }) => net).join(", ");
+    throw new RangeError(
+      `bench engine: --net must be one of ${names}, got ${JSON.stringify(only)}.`,
+    );
+  }
   const rounds = Number(values.rounds);
-  const versions = await Promise.all(nodes.map((node) => versionOf(node)));
+  const contestants: { readonly engine: string; readonly node: string; readonly tfjs?: string }[] =
+    await Promise.all(nodes.map(async (node) => ({ engine: await versionOf(node), node })));
+  const { "tfjs-node": tfjs } = values;
+  if (tfjs) contestants.push({ engine: "tfjs-node", node: process.execPath, tfjs: resolve(tfjs) });
   const rows = [];
-  for (const { net, threads } of nets.flatMap((each) =>
+  for (const { net, threads } of chosen.flatMap((each) =>
     [1, 2].map((t) => ({ net: each, threads: t })),
   )) {
     const torch: Timing[] = [];
-    const ours: Timing[][] = nodes.map(() => []);
+    const ours: Timing[][] = contestants.map(() => []);
     for (let round = 0; round < rounds; round++) {
       if (python) torch.push(await torchStep(python, net, threads, seconds));
-      for (const [i, node] of nodes.entries()) {
-        ours[i]?.push(
-          await ourStep(node, [threads, 128, net.net === "resnet20" ? 2 : 20, seconds, net.net]),
-        );
+      for (const [i, { node, tfjs }] of contestants.entries()) {
+        const minibatches = net.net === "resnet20" ? 2 : 20;
+        ours[i]?.push(await ourStep(node, [threads, 128, minibatches, seconds, net.net], tfjs));
       }
     }
     for (const [i, times] of ours.entries()) {
@@ -77,7 +91,7 @@ export async function run(args: string[]): Promise<void> {
       const flops = 2 * 128 * (3 * net.sums - net.first);
       rows.push({
         net: net.net,
-        node: versions[i] ?? "",
+        engine: contestants[i]?.engine ?? "",
         threads,
         "ms/step": ms.toFixed(2),
         p10: median(times.map((t) => t.p10_ms)).toFixed(2),
@@ -90,15 +104,16 @@ export async function run(args: string[]): Promise<void> {
     }
   }
   const epochs = [];
-  for (const [i, node] of nodes.entries()) {
+  for (const { engine, node, tfjs } of contestants) {
+    if (tfjs || only === "lenet5" || only === "resnet20") continue;
     const minibatches = 234;
     const { median_ms: ms } = await ourStep(node, [2, 256, minibatches, seconds, "lenet300"]);
     // 60,000 images are 234.375 minibatches of 256.
     const epoch = ((ms * 60_000) / 256 / 1e3).toFixed(2);
-    epochs.push({ node: versions[i] ?? "", threads: 2, batch: 256, "s/epoch": epoch });
+    epochs.push({ engine, threads: 2, batch: 256, "s/epoch": epoch });
   }
   if (values.json) console.log(JSON.stringify({ machine: machine(), steps: rows, epochs }));
-  else console.log([machine(), textTable(rows), textTable(epochs)].join("\n\n"));
+  else console.log([machine(), textTable(rows), textTable(epochs)].join("\n\n").trimEnd());
 }
 
 /** The fastest of PyTorch's optimisers and layouts. */
@@ -119,13 +134,26 @@ async function torchStep(
   };
 }
 
-function ourStep(node: string, args: readonly (number | string)[]): Promise<Timing> {
+/** Of our engine, or of tfjs on the module at `tfjs`. */
+function ourStep(
+  node: string,
+  args: readonly [threads: number, ...(number | string)[]],
+  tfjs?: string,
+): Promise<Timing> {
   const script = path("peers/engine_step.ts");
-  return timing(node, ["--import", import.meta.resolve("tsx"), script, ...args.map(String)]);
+  const all = ["--import", import.meta.resolve("tsx"), script, ...args.map(String)];
+  if (tfjs === undefined) return timing(node, all);
+  // TensorFlow takes all processors otherwise.
+  const tensorflow = { TF_NUM_INTRAOP_THREADS: `${args[0]}`, TF_ENABLE_ONEDNN_OPTS: "1" };
+  return timing(node, [...all, tfjs], { ...tensorflow, TF_CPP_MIN_LOG_LEVEL: "3" });
 }
 
-async function timing(command: string, args: string[]): Promise<Timing> {
-  const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc } });
+async function timing(
+  command: string,
+  args: string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<Timing> {
+  const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc, ...more } });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Timing;
 }
 

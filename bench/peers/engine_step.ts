@@ -1,11 +1,13 @@
 /**
  * Times our training step of a network, in a process of its own, as peers/pytorch_step.py does:
  *
- *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS [lenet300 | lenet5 | resnet20]
+ *     node --import tsx bench/peers/engine_step.ts THREADS BATCH MINIBATCHES SECONDS [lenet300 | lenet5 | resnet20 [TFJS]]
  *
+ * TFJS is the path of a tfjs module, for the tfjs engine on it; its threads are what TensorFlow's environment says.
  * Prints one JSON line: median and 10th percentile in ms per step, over epochs of MINIBATCHES steps; the gather of
  * the minibatches from the uint8 images is included.
  */
+import { createRequire } from "node:module";
 import type { Split } from "../../src/data/dataset.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { tfjs } from "../../src/engine/tfjs/engine.ts";
@@ -34,7 +36,7 @@ const rng = random(1);
 const images = Uint8Array.from({ length: count * inputs }, () => rng.uniform() * 256);
 const labels = Uint8Array.from({ length: count }, () => rng.uniform() * 10);
 const train: Split = { images, labels, count };
-const session = await (await engine()).open(
+const session = await engine().open(
   network,
   {
     name: "noise",
@@ -68,10 +70,10 @@ times.sort((a, b) => a - b);
 const at = (fraction: number) => times[Math.floor(times.length * fraction)];
 console.log(JSON.stringify({ peer: "lclab", median_ms: at(0.5), p10_ms: at(0.1), steps }));
 
-/** The WASM engine, or tfjs on the module that a sixth argument names. */
-async function engine(): Promise<Engine> {
+/** The WASM engine, or tfjs on the module that the last argument names. */
+function engine(): Engine {
   const { 7: path } = process.argv;
-  if (path === undefined) return wasmEngine({ threads });
-  const loaded = (await import(path)) as { default?: Tf };
-  return tfjs(loaded.default ?? (loaded as Tf));
+  return path === undefined
+    ? wasmEngine({ threads })
+    : tfjs(createRequire(import.meta.url)(path) as Tf);
 }
