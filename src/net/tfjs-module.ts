@@ -70,12 +70,20 @@ export interface Tf {
     scale: unknown,
     epsilon: number,
   ): TfTensor;
+  localResponseNormalization(
+    x: unknown,
+    radius: number,
+    bias: number,
+    alpha: number,
+    beta: number,
+  ): TfTensor;
+  variable(initial: unknown, trainable: boolean): TfVariable;
   dropout(x: unknown, rate: number): TfTensor;
   relu(x: unknown): TfTensor;
   tanh(x: unknown): TfTensor;
   sigmoid(x: unknown): TfTensor;
   reshape(x: unknown, shape: number[]): TfTensor;
-  pad(x: unknown, paddings: [number, number][]): TfTensor;
+  pad(x: unknown, paddings: [number, number][], value?: number): TfTensor;
   /** `body` returns a value and how to get the gradients of its arguments. */
   customGrad(body: unknown): (...inputs: never[]) => TfTensor;
   /** Disposes of every tensor that `body` made and does not return. */

@@ -1,16 +1,46 @@
-import type { BatchNormSpec, Layer, Network, Padding, Shape } from "../../net/network.ts";
-import type { Tf, TfPadding, TfTensor, TfVariable } from "../../net/tfjs-module.ts";
+import type { BatchNormSpec, Layer, Network, Shape } from "../../net/network.ts";
+import type { Tf, TfTensor, TfVariable } from "../../net/tfjs-module.ts";
 import type { Binding } from "../../net/tfjs-parameters.ts";
 import { pair } from "../../net/tfjs-shortcut.ts";
 import type { Kernels } from "./kernels.ts";
+import { type Window, windowOf } from "./windows.ts";
 
 /** Outputs (examples × outputs) of a minibatch; in training, running statistics move. */
 export type Forward = (x: TfTensor, training: boolean) => TfTensor;
 
+/** A layer's output, from what it reads. */
+type Step = (x: TfTensor, shortcut: TfTensor | undefined, training: boolean) => TfTensor;
+
+/**
+ * The variables of a network of ours, all zeros: a dense layer's matrix as (inputs × units), a convolution's as (height,
+ * width, channels, filters).
+ * @throws RangeError if a layer is custom.
+ */
+export function variablesOf(tf: Tf, { layers }: Network): readonly Binding[] {
+  const custom = layers.find(({ spec }) => (spec.kind as string) === "custom");
+  if (custom) {
+    throw new RangeError(
+      `tfjs engine: layer "${custom.name}" is custom: only the model it was read from can train it. Write engine: tfjs(tf, { model: layersModel }).`,
+    );
+  }
+  return layers.flatMap(({ spec, inputShape, parameters }) =>
+    parameters.map((parameter): Binding => {
+      const { role, rows, cols } = parameter;
+      const window = spec.kind === "conv2d" ? [...spec.kernel, inputShape[2] as number] : [cols];
+      const shape = role === "w" ? [...window, rows] : [rows];
+      const trainable = role !== "mean" && role !== "variance";
+      const zeros = tf.tensor(new Float32Array(rows * cols), shape);
+      const variable = tf.variable(zeros, trainable);
+      zeros.dispose();
+      return { parameter, variable, trainable };
+    }),
+  );
+}
+
 /**
  * The forward pass of a network of ours, by operations instead of tfjs's layers: those fuse the bias into a
- * convolution or product, whose gradient then always has that of its input too, though the first layer's is of no use.
- * @param variables The parameters, from a model that `buildTfjs` has made and so checked.
+ * convolution or product, whose gradient then always has that of its input too, though the first layer's is of no use;
+ * and they know neither paddings in pixels nor the right gradient of an average over a padded image.
  */
 export function forwardOf(
   tf: Tf,
@@ -19,68 +49,88 @@ export function forwardOf(
   variables: readonly Binding[],
 ): Forward {
   const byKey = new Map(variables.map(({ parameter, variable }) => [parameter.key, variable]));
-  const last = network.layers.at(-1)?.name ?? "input";
+  const steps = network.layers.map((layer) => {
+    const of = (role: string) => byKey.get(`${layer.name}.${role}`) as TfVariable;
+    return { ...layer, step: stepOf(tf, kernels, layer, of) };
+  });
   return (x, training) => {
     const outputs = new Map([["input", x]]);
-    for (const layer of network.layers) {
-      const [first, second] = layer.inputs.map((name) => outputs.get(name) as TfTensor);
-      const of = (role: string) => byKey.get(`${layer.name}.${role}`) as TfVariable;
-      const y = apply(tf, kernels, layer, of, first as TfTensor, second, training);
-      outputs.set(layer.name, y);
+    let y = x;
+    for (const { name, inputs, step } of steps) {
+      const [first, second] = inputs.map((from) => outputs.get(from) as TfTensor);
+      y = step(first as TfTensor, second, training);
+      outputs.set(name, y);
     }
-    return outputs.get(last) as TfTensor;
+    return y;
   };
 }
 
-function apply(
-  tf: Tf,
-  kernels: Kernels,
-  layer: Layer,
-  of: (role: string) => TfVariable,
-  x: TfTensor,
-  shortcut: TfTensor | undefined,
-  training: boolean,
-): TfTensor {
-  const { spec } = layer;
-  const flat = () => (x.shape.length > 2 ? tf.reshape(x, [x.shape[0] as number, -1]) : x);
+function stepOf(tf: Tf, kernels: Kernels, layer: Layer, of: (role: string) => TfVariable): Step {
+  const { spec, outputShape } = layer;
   switch (spec.kind) {
     case "dense": {
-      const y = tf.matMul(flat(), of("w"));
-      return spec.bias === false ? y : kernels.addBias(y, of("b"));
+      const { bias = true } = spec;
+      return (x) => {
+        const y = tf.matMul(flat(tf, x), of("w"));
+        return bias ? kernels.addBias(y, of("b")) : y;
+      };
     }
     case "conv2d": {
-      const { stride = [1, 1] } = spec;
-      const y = tf.conv2d(x, of("w"), pair(stride), paddingOf(spec));
-      return spec.bias === false ? y : kernels.addBias(y, of("b"));
+      const { bias = true } = spec;
+      const window = windowOf(layer, spec.kernel, spec.stride, spec.padding);
+      return (x) => {
+        const y = tf.conv2d(padded(tf, x, window, 0), of("w"), window.stride, window.padding);
+        return bias ? kernels.addBias(y, of("b")) : y;
+      };
     }
-    case "maxPool":
-    case "averagePool": {
-      const { size, stride = size } = spec;
-      const pool = spec.kind === "maxPool" ? tf.maxPool : tf.avgPool;
-      return pool(x, pair(size), pair(stride), paddingOf(spec));
+    case "maxPool": {
+      const window = windowOf(layer, spec.size, spec.stride ?? spec.size, spec.padding);
+      const { size, stride, padding } = window;
+      return (x) => tf.maxPool(padded(tf, x, window, -Infinity), size, stride, padding);
     }
+    case "averagePool":
+      return averagePool(tf, windowOf(layer, spec.size, spec.stride ?? spec.size, spec.padding));
     case "globalAveragePool":
-      return tf.mean(x, [1, 2]);
+      return (x) => tf.mean(x, [1, 2]);
     case "flatten":
-      return flat();
+      return (x) => flat(tf, x);
     case "batchNorm":
-      return batchNorm(tf, kernels, spec, of, x, training);
+      return batchNorm(tf, kernels, spec, of);
     case "dropout":
-      return training && spec.rate > 0 ? tf.dropout(x, spec.rate) : x;
+      return (x, _, training) => (training && spec.rate > 0 ? tf.dropout(x, spec.rate) : x);
+    case "localResponseNorm": {
+      const { size = 5, alpha = 1e-4, beta = 0.75, k = 1 } = spec;
+      return (x) => tf.localResponseNormalization(x, (size - 1) / 2, k, alpha / size, beta);
+    }
     case "add":
-      return tf.add(x, optionA(tf, shortcut as TfTensor, layer.outputShape));
+      return (x, shortcut) => tf.add(x, optionA(tf, shortcut as TfTensor, outputShape));
     case "tanh":
     case "relu":
-    case "sigmoid":
-      return kernels[spec.kind](x);
-    default:
-      throw new RangeError(`tfjs engine: layer "${layer.name}" is ${spec.kind}, which tfjs lacks.`);
+    case "sigmoid": {
+      const activation = kernels[spec.kind];
+      return (x) => activation(x);
+    }
   }
 }
 
-/** Numbers of pixels were refused when the model was built. */
-function paddingOf({ padding = "valid" }: { readonly padding?: Padding }): TfPadding {
-  return padding as TfPadding;
+function flat(tf: Tf, x: TfTensor): TfTensor {
+  return x.shape.length > 2 ? tf.reshape(x, [x.shape[0] as number, -1]) : x;
+}
+
+function padded(tf: Tf, x: TfTensor, { pads }: Window, value: number): TfTensor {
+  return pads ? tf.pad(x, [pair([0, 0]), ...pads, pair([0, 0])], value) : x;
+}
+
+/** Padded pixels are not counted; TensorFlow's "same" counts them in the gradient. */
+function averagePool(tf: Tf, window: Window): Step {
+  const { size, stride, allPads, counts } = window;
+  const [height, width] = window.output;
+  if (!counts) return (x) => tf.avgPool(x, size, stride, "valid");
+  const scale = counts.map((count) => (size[0] * size[1]) / count);
+  return (x) => {
+    const mean = tf.avgPool(padded(tf, x, { ...window, pads: allPads }, 0), size, stride, "valid");
+    return tf.mul(mean, tf.tensor(scale, [1, height, width, 1]));
+  };
 }
 
 function batchNorm(
@@ -88,35 +138,34 @@ function batchNorm(
   kernels: Kernels,
   { epsilon = 1e-5, momentum = 0.1 }: BatchNormSpec,
   of: (role: string) => TfVariable,
-  x: TfTensor,
-  training: boolean,
-): TfTensor {
+): Step {
   const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map(of) as [
     TfVariable,
     TfVariable,
     TfVariable,
     TfVariable,
   ];
-  const image = x.shape.length > 2 ? x : tf.reshape(x, [x.shape[0] as number, 1, 1, -1]);
-  const y = training
-    ? kernels.batchNorm(image, gamma, beta, epsilon, (batchMean, batchVariance) => {
-        move(tf, mean, batchMean, momentum);
-        move(tf, variance, batchVariance, momentum);
-      })
-    : tf.batchNorm(image, mean, variance, beta, gamma, epsilon);
-  return image === x ? y : tf.reshape(y, [...x.shape]);
-}
-
-/** Moves a running statistic towards the newest one. */
-function move(tf: Tf, running: TfVariable, newest: TfTensor, momentum: number): void {
-  running.assign(tf.add(tf.mul(running, 1 - momentum), tf.mul(newest, momentum)));
+  const move = (running: TfVariable, newest: TfTensor) =>
+    running.assign(tf.add(tf.mul(running, 1 - momentum), tf.mul(newest, momentum)));
+  return (x, _, training) => {
+    const image = x.shape.length > 2 ? x : tf.reshape(x, [x.shape[0] as number, 1, 1, -1]);
+    const y = training
+      ? kernels.batchNorm(image, gamma, beta, epsilon, (batchMean, batchVariance) => {
+          move(mean, batchMean);
+          move(variance, batchVariance);
+        })
+      : tf.batchNorm(image, mean, variance, beta, gamma, epsilon);
+    return image === x ? y : tf.reshape(y, [...x.shape]);
+  };
 }
 
 /** A shortcut strided, and with zero channels behind its own, to `shape`. A strided slice has no gradient in tfjs. */
 function optionA(tf: Tf, x: TfTensor, [height = 1, , channels = 1]: Shape): TfTensor {
+  if (x.shape.length < 4) return x;
   const [, fromHeight = 1, , fromChannels = 1] = x.shape;
-  const down = Math.ceil(fromHeight / height);
+  const down = fromHeight / height;
   const strided = down === 1 ? x : tf.maxPool(x, [1, 1], [down, down], "valid");
-  if (fromChannels === channels || x.shape.length < 4) return strided;
-  return tf.pad(strided, [pair([0, 0]), pair([0, 0]), pair([0, 0]), [0, channels - fromChannels]]);
+  if (fromChannels === channels) return strided;
+  const none = pair([0, 0]);
+  return tf.pad(strided, [none, none, none, pair([0, channels - fromChannels])]);
 }

@@ -3,9 +3,14 @@ import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
 import { checkParameters } from "../../net/tfjs.ts";
-import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
-import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
+import {
+  type Binding,
+  bindings,
+  readVariable,
+  toTensor,
+  writeVariables,
+} from "../../net/tfjs-parameters.ts";
 import { endsInSoftmax } from "../../net/tfjs-read.ts";
 import { checkData, checkEpoch, checkImportance, checkWeights } from "../checks.ts";
 import type {
@@ -16,7 +21,7 @@ import type {
   OpenOptions,
 } from "../engine.ts";
 
-import { type Forward, forwardOf } from "./forward.ts";
+import { type Forward, forwardOf, variablesOf } from "./forward.ts";
 import { kernelsOf } from "./kernels.ts";
 import { lossOf, type TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
@@ -53,17 +58,17 @@ export async function openSession(
       `tfjs engine: the model "${own.name}" is in another session. Close that one first.`,
     );
   }
-  const model = own ?? buildTfjs(tf, network, false);
-  inUse.add(model);
+  const variables = own ? bindings(own) : variablesOf(tf, network);
   const kernels = kernelsOf(tf);
   const softmax = own !== undefined && endsInSoftmax(own);
   const loss = options.loss ?? lossOf(tf, kernels, network.loss, softmax);
   const forward: Forward = own
     ? (x, training) => own.apply(x, { training }) as TfTensor
-    : forwardOf(tf, kernels, network, bindings(model));
-  const session = new Session(tf, network, data, model, {
+    : forwardOf(tf, kernels, network, variables);
+  if (own) inUse.add(own);
+  const session = new Session(tf, network, data, {
     ...options,
-    ...{ loss, forward, outputs: outputs as number },
+    ...{ variables, loss, forward, outputs: outputs as number },
   });
   try {
     session.tryLoss();
@@ -77,6 +82,7 @@ export async function openSession(
 interface SessionOptions extends OpenOptions {
   /** The user's. */
   readonly model?: TfLayersModel;
+  readonly variables: readonly Binding[];
   readonly loss: TfjsLoss;
   readonly forward: Forward;
   readonly outputs: number;
@@ -86,29 +92,21 @@ class Session implements EngineSession {
   readonly #tf: Tf;
   readonly #network: Network;
   readonly #data: Dataset;
-  readonly #model: TfLayersModel;
   readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
-  /** The user's weights, put back at the end; undefined for a model of our own. */
+  /** The weights of the user's model, put back at the end. */
   readonly #before: readonly TfTensor[] | undefined;
   #closed = false;
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #running = 0;
 
-  constructor(
-    tf: Tf,
-    network: Network,
-    data: Dataset,
-    model: TfLayersModel,
-    options: SessionOptions,
-  ) {
+  constructor(tf: Tf, network: Network, data: Dataset, options: SessionOptions) {
     this.#tf = tf;
     this.#network = network;
     this.#data = data;
-    this.#model = model;
     this.#options = options;
-    this.#slots = bindings(model).map((binding) => ({
+    this.#slots = options.variables.map((binding) => ({
       ...binding,
       velocity: tf.zerosLike(binding.variable),
       ...{ target: undefined, importance: undefined },
@@ -302,9 +300,10 @@ class Session implements EngineSession {
     for (const { velocity, target, importance } of this.#slots) {
       tf.dispose([velocity, target, importance].filter((tensor) => tensor !== undefined));
     }
+    const { model, variables } = this.#options;
     if (this.#before) restore(tf, this.#slots, this.#before);
-    else this.#model.dispose();
-    inUse.delete(this.#model);
+    else tf.dispose(variables.map(({ variable }) => variable));
+    if (model) inUse.delete(model);
   }
 
   #gather(split: "train" | "test", chosen: ArrayLike<number>): Minibatch {
@@ -326,10 +325,11 @@ class Session implements EngineSession {
     }
   }
 
-  /** Mean loss, with what the model's layers add to it. */
+  /** Mean loss, with what the layers of the user's model add to it. */
   #loss(labels: TfTensor, outputs: TfTensor): TfTensor {
     const loss = this.#tf.mean(this.#options.loss(labels, outputs));
-    return this.#model.calculateLosses().reduce((sum, more) => this.#tf.add(sum, more), loss);
+    const more = this.#options.model?.calculateLosses() ?? [];
+    return more.reduce((sum, term) => this.#tf.add(sum, term), loss);
   }
 
   #values(of: (slot: Slot) => Float32Array): Record<string, Float32Array> {
