@@ -14,6 +14,7 @@ import { geometric, sgd } from "../../src/lc/schedules.ts";
 import {
   conv2d,
   dense,
+  type LayerSpec,
   model,
   type Network,
   network,
@@ -237,6 +238,24 @@ describe("tfjs engine", () => {
       assert.deepEqual([a.errors, a.count], [b.errors, b.count]);
       agree(got.fishers[i] as Weights, expected.fishers[i] as Weights, 1e-4);
     }
+  });
+
+  it("batch norm of rows is that of images of one pixel", async () => {
+    const pixels: Dataset = { ...data, shape: [1, 1, 12] };
+    const run = (first: LayerSpec, name: string) => {
+      const bn = { kind: "batchNorm", name: "bn" } as const;
+      const layers = [first, bn, relu(), dense("out", 4)];
+      const description = network({ name, input: [1, 1, 12], layers });
+      return within(engine, [description, pixels], { batch: 8 }, async (session) => {
+        session.write(initialWeights(description, 5));
+        await session.train(epoch(strided(count, 7)));
+        const { loss } = await session.evaluate("test");
+        return { ...session.read().weights, loss: Float32Array.of(loss) };
+      });
+    };
+    // No bias: before a batch norm its gradient is 0.
+    const got = await run({ kind: "dense", name: "fc1", units: 9, bias: false }, "rows");
+    agree(got, await run(conv2d("fc1", 9, { kernel: [1, 1], bias: false }), "pixels"), 1e-5);
   });
 
   it("an abort stops within a minibatch, timers run meanwhile, and the rest of the epoch follows", async () => {

@@ -265,7 +265,7 @@ describe("doctor", () => {
         module(
           "project",
           "@tensorflow/tfjs-node",
-          `${tensorflow("t", "2")}; exports.add = () => 4;`,
+          `${tensorflow("t", "2")}; exports.add = () => ({ dataSync: () => [4] });`,
         ),
       "@tensorflow/tfjs-node",
       "optional",
