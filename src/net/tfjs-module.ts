@@ -78,7 +78,7 @@ export interface Tf {
     beta: number,
   ): TfTensor;
   variable(initial: unknown, trainable: boolean): TfVariable;
-  dropout(x: unknown, rate: number): TfTensor;
+  dropout(x: unknown, rate: number, shape: undefined, seed: string): TfTensor;
   relu(x: unknown): TfTensor;
   tanh(x: unknown): TfTensor;
   sigmoid(x: unknown): TfTensor;

@@ -258,6 +258,34 @@ describe("tfjs engine", () => {
     agree(got, await run(conv2d("fc1", 9, { kernel: [1, 1], bias: false }), "pixels"), 1e-5);
   });
 
+  it("dropout masks follow from the epoch's seed, also when an epoch goes on", async () => {
+    const description = network({
+      name: "dropping",
+      input: [12],
+      layers: [dense("fc1", 9), { kind: "dropout", rate: 0.5 }, dense("out", 4)],
+    });
+    let control = new AbortController();
+    let stop = false;
+    const loss = (labels: unknown, outputs: unknown) => {
+      if (stop) control.abort();
+      return tf.losses.softmaxCrossEntropy(labels as Tensor, outputs as Tensor);
+    };
+    await within(tfjs(tf, { loss }), [description, data], { batch: 5 }, async (session) => {
+      const train = async (seed: number, stopped = false) => {
+        session.write(initialWeights(description, 1));
+        for (let from = 0; from < 4; ) {
+          [control, stop] = [new AbortController(), stopped];
+          const { signal } = control;
+          from = (await session.train(epoch(strided(count, 7), { seed, from, signal }))).next;
+        }
+        return session.read().weights;
+      };
+      const whole = await train(3);
+      assert.deepEqual(await train(3, true), whole);
+      assert.notDeepEqual(await train(4), whole);
+    });
+  });
+
   it("an abort stops within a minibatch, timers run meanwhile, and the rest of the epoch follows", async () => {
     const order = strided(count, 7);
     await within(engine, [net, data], { batch: 1 }, async (session) => {

@@ -5,11 +5,14 @@ import { pair } from "../../net/tfjs-shortcut.ts";
 import type { Kernels } from "./kernels.ts";
 import { type Window, windowOf } from "./windows.ts";
 
-/** Outputs (examples × outputs) of a minibatch; in training, running statistics move. */
-export type Forward = (x: TfTensor, training: boolean) => TfTensor;
+/**
+ * Outputs (examples × outputs) of a minibatch. With `masks`, the seed of the dropout masks, it is for training: running
+ * statistics move.
+ */
+export type Forward = (x: TfTensor, masks: string | undefined) => TfTensor;
 
 /** A layer's output, from what it reads. */
-type Step = (x: TfTensor, shortcut: TfTensor | undefined, training: boolean) => TfTensor;
+type Step = (x: TfTensor, shortcut: TfTensor | undefined, masks: string | undefined) => TfTensor;
 
 /**
  * The variables of a network of ours, all zeros: a dense layer's matrix as (inputs × units), a convolution's as (height,
@@ -53,12 +56,12 @@ export function forwardOf(
     const of = (role: string) => byKey.get(`${layer.name}.${role}`) as TfVariable;
     return { ...layer, step: stepOf(tf, kernels, layer, of) };
   });
-  return (x, training) => {
+  return (x, masks) => {
     const outputs = new Map([["input", x]]);
     let y = x;
     for (const { name, inputs, step } of steps) {
       const [first, second] = inputs.map((from) => outputs.get(from) as TfTensor);
-      y = step(first as TfTensor, second, training);
+      y = step(first as TfTensor, second, masks);
       outputs.set(name, y);
     }
     return y;
@@ -96,8 +99,11 @@ function stepOf(tf: Tf, kernels: Kernels, layer: Layer, of: (role: string) => Tf
       return (x) => flat(tf, x);
     case "batchNorm":
       return batchNorm(tf, kernels, spec, of);
-    case "dropout":
-      return (x, _, training) => (training && spec.rate > 0 ? tf.dropout(x, spec.rate) : x);
+    case "dropout": {
+      const { rate } = spec;
+      return (x, _, masks) =>
+        masks && rate > 0 ? tf.dropout(x, rate, undefined, `${masks} ${layer.name}`) : x;
+    }
     case "localResponseNorm": {
       const { size = 5, alpha = 1e-4, beta = 0.75, k = 1 } = spec;
       return (x) => tf.localResponseNormalization(x, (size - 1) / 2, k, alpha / size, beta);
@@ -147,9 +153,9 @@ function batchNorm(
   ];
   const move = (running: TfVariable, newest: TfTensor) =>
     running.assign(tf.add(tf.mul(running, 1 - momentum), tf.mul(newest, momentum)));
-  return (x, _, training) => {
+  return (x, _, masks) => {
     const image = x.shape.length > 2 ? x : tf.reshape(x, [x.shape[0] as number, 1, 1, -1]);
-    const y = training
+    const y = masks
       ? kernels.batchNorm(image, gamma, beta, epsilon, (batchMean, batchVariance) => {
           move(mean, batchMean);
           move(variance, batchVariance);

@@ -20,6 +20,7 @@ import type {
   Evaluation,
   OpenOptions,
 } from "../engine.ts";
+import { fingerprint } from "../fingerprint.ts";
 
 import { type Forward, forwardOf, variablesOf } from "./forward.ts";
 import { kernelsOf } from "./kernels.ts";
@@ -63,7 +64,7 @@ export async function openSession(
   const softmax = own !== undefined && endsInSoftmax(own);
   const loss = options.loss ?? lossOf(tf, kernels, network.loss, softmax);
   const forward: Forward = own
-    ? (x, training) => own.apply(x, { training }) as TfTensor
+    ? (x, masks) => own.apply(x, { training: masks !== undefined }) as TfTensor
     : forwardOf(tf, kernels, network, variables);
   if (own) inUse.add(own);
   const session = new Session(tf, network, data, {
@@ -117,7 +118,7 @@ class Session implements EngineSession {
   /** A layer or loss that throws does so here, and not inside a gradient, which would keep its tensors. */
   tryLoss(): void {
     const { x, labels } = this.#gather("train", [0]);
-    const outputs = () => this.#options.forward(x, false);
+    const outputs = () => this.#options.forward(x, undefined);
     try {
       this.#tf.dispose(this.#tf.tidy(() => this.#loss(labels, outputs())));
     } finally {
@@ -172,6 +173,7 @@ class Session implements EngineSession {
 
   async #train(options: EpochOptions): Promise<EpochResult> {
     const { order, from, signal, onProgress } = options;
+    const { seed = fingerprint(order) } = options;
     const { train } = this.#data;
     const { batch } = this.#options;
     const batches = Math.ceil(train.count / batch);
@@ -187,7 +189,7 @@ class Session implements EngineSession {
     try {
       while (next < batches && finite && !signal?.aborted) {
         const chosen = order.subarray(next * batch, (next + 1) * batch);
-        const loss = await this.#step(chosen, { rate, momentum, mu });
+        const loss = await this.#step(chosen, { rate, momentum, mu }, `${seed} ${next}`);
         finite = Number.isFinite(loss);
         if (!finite) break;
         next++;
@@ -206,12 +208,12 @@ class Session implements EngineSession {
   }
 
   /** One minibatch; its loss. If that is not finite, nothing has changed. */
-  async #step(chosen: Uint32Array, rates: Rates): Promise<number> {
+  async #step(chosen: Uint32Array, rates: Rates, masks: string): Promise<number> {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
     const before = snapshot(tf, frozen);
-    const { loss, grads } = await this.#gradients(this.#gather("train", chosen), true);
+    const { loss, grads } = await this.#gradients(this.#gather("train", chosen), masks);
     if (Number.isFinite(loss)) {
       for (const slot of this.#slots) if (slot.trainable) update(tf, slot, grads, rates);
       tf.dispose(before);
@@ -243,7 +245,7 @@ class Session implements EngineSession {
       const { x, labels, classes } = this.#gather(split, chosen);
       try {
         const [loss, outputs] = this.#tf.tidy(() => {
-          const y = this.#options.forward(x, false);
+          const y = this.#options.forward(x, undefined);
           return [this.#loss(labels, y), y];
         }) as [TfTensor, TfTensor];
         lossSum += ((await loss.data())[0] as number) * rows;
@@ -270,7 +272,7 @@ class Session implements EngineSession {
     try {
       for (let n = 0; n < count; n++) {
         signal?.throwIfAborted();
-        const { loss, grads } = await this.#gradients(this.#gather("train", [n]), false);
+        const { loss, grads } = await this.#gradients(this.#gather("train", [n]), undefined);
         for (const [name, g] of Object.entries(grads)) {
           const sum = sums.get(name) as TfTensor;
           sums.set(name, tf.tidy(() => tf.add(sum, tf.square(g))) as TfTensor);
@@ -312,8 +314,8 @@ class Session implements EngineSession {
   }
 
   /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */
-  async #gradients({ x, labels }: Minibatch, training: boolean): Promise<Gradients> {
-    const body = () => this.#loss(labels, this.#options.forward(x, training));
+  async #gradients({ x, labels }: Minibatch, masks: string | undefined): Promise<Gradients> {
+    const body = () => this.#loss(labels, this.#options.forward(x, masks));
     const variables = this.#slots.filter((slot) => slot.trainable).map((slot) => slot.variable);
     try {
       const { value, grads } = this.#tf.variableGrads(body, variables);

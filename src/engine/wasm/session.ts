@@ -9,6 +9,7 @@ import type {
   Evaluation,
   OpenOptions,
 } from "../engine.ts";
+import { fingerprint } from "../fingerprint.ts";
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
@@ -322,11 +323,4 @@ class Session implements EngineSession {
     if (this.#running === 0) return memory;
     throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
   }
-}
-
-/** A seed that changes with the order of the examples (FNV-1a, by words). */
-function fingerprint(order: Uint32Array): number {
-  let hash = 0x811c9dc5;
-  for (const example of order) hash = Math.imul(hash ^ example, 0x01000193);
-  return hash;
 }
