@@ -43,7 +43,7 @@ export function variablesOf(tf: Tf, { layers }: Network): readonly Binding[] {
 /**
  * The forward pass of a network of ours, by operations instead of tfjs's layers: those fuse the bias into a
  * convolution or product, whose gradient then always has that of its input too, though the first layer's is of no use;
- * and they know neither paddings in pixels nor the right gradient of an average over a padded image.
+ * and they have no paddings in pixels.
  */
 export function forwardOf(
   tf: Tf,
@@ -127,7 +127,7 @@ function padded(tf: Tf, x: TfTensor, { pads }: Window, value: number): TfTensor 
   return pads ? tf.pad(x, [pair([0, 0]), ...pads, pair([0, 0])], value) : x;
 }
 
-/** Padded pixels are not counted; TensorFlow's "same" counts them in the gradient. */
+/** Padded pixels are not counted; with "same", tfjs's cpu backend would count them in the gradient. */
 function averagePool(tf: Tf, window: Window): Step {
   const { size, stride, allPads, counts } = window;
   const [height, width] = window.output;
