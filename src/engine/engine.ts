@@ -6,6 +6,8 @@ export interface Engine {
   readonly name: string;
   /** True if the same seed gives the same bytes on every machine and thread count. */
   readonly reproducible: boolean;
+  /** What the user should know of its runs, e.g. that they are slow; known once `open` has resolved. Notes of a solution. */
+  readonly notes?: readonly string[];
   /**
    * Loads a network and a data set. Nothing is trained yet.
    * @throws LCError LC_MEMORY if the arena does not fit; RangeError for unsupported layers or shapes.

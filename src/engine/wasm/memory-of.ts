@@ -1,8 +1,8 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { Model } from "../../net/network.ts";
 import { type Displayable, displaySymbol } from "../../notebook.ts";
+import { checkData, checkOptimizer } from "../checks.ts";
 import type { OpenOptions } from "../engine.ts";
-import { checkData, checkOptimizer } from "./checks.ts";
 import { threadsOf } from "./engine.ts";
 import { type Parts, partsInWords, plan } from "./plan.ts";
 

@@ -1,7 +1,14 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import { fingerprint } from "../augment.ts";
+import {
+  checkData,
+  checkEpoch,
+  checkImportance,
+  checkOptimizer,
+  checkWeights,
+  powers,
+} from "../checks.ts";
 import type {
   AdamStep,
   EngineSession,
@@ -11,17 +18,10 @@ import type {
   Moments,
   OpenOptions,
 } from "../engine.ts";
+import { fingerprint } from "../fingerprint.ts";
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
-import {
-  checkData,
-  checkEpoch,
-  checkImportance,
-  checkOptimizer,
-  checkWeights,
-  powers,
-} from "./checks.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";

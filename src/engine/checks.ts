@@ -1,11 +1,12 @@
-import { checkAugmentation } from "../../data/augment.ts";
-import type { Dataset, Split } from "../../data/dataset.ts";
-import type { Network, Weights } from "../../net/network.ts";
-import type { AdamStep, EpochOptions } from "../engine.ts";
-import { size } from "../stages.ts";
+import { checkAugmentation } from "../data/augment.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import type { Network, Weights } from "../net/network.ts";
+import type { AdamStep, EpochOptions } from "./engine.ts";
+import { size } from "./stages.ts";
 
 /**
- * @param outputs Classes the network tells apart.
+ * @param who The engine, first word of every message.
+ * @param outputs Number of the network's outputs; those of a network with custom layers are not in its description.
  * @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated.
  */
 export function checkData(
