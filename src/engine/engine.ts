@@ -47,7 +47,8 @@ export interface EngineSession {
   /**
    * Diagonal of the empirical Fisher information of the training set, by parameter key, float32 ≥ 0, row-major as
    * `network.parameters`: F = 1/N Σₙ (∂ℓₙ/∂w)², with ℓₙ the loss of example n and its own label, without the
-   * penalty. Of `weights` if given, else of the training weights; training state, targets included, stays as it is.
+   * penalty. Batch norms have their running statistics, for which F is 0; dropout drops nothing, and images are not
+   * augmented. Of `weights` if given, else of the training weights; training state, targets included, stays as it is.
    * @throws LCError LC_NONFINITE if a loss or a squared gradient is NaN or infinite; the reason of `signal` if it
    * stopped the pass.
    */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Dataset } from "../../src/data/dataset.ts";
+import type { EngineSession } from "../../src/engine/engine.ts";
 import { tfjs } from "../../src/engine/tfjs/engine.ts";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { isLCError } from "../../src/errors.ts";
@@ -194,6 +195,9 @@ describe("wasm engine: the Fisher diagonal of image networks", () => {
           await session.fisher(weights);
           assert.deepEqual(session.read(), before);
           assert.deepEqual(await session.fisher(before.weights), own);
+          // What training left in the memory that both use does not show.
+          const fresh = (s: EngineSession) => s.fisher(before.weights);
+          assert.deepEqual(await withSession(net, data, { batch: 8 }, fresh), own);
         }
         const evaluation = await session.evaluate("train", weights);
         await session.train(epoch(strided(40, 7), options));

@@ -89,6 +89,8 @@ export const KERNEL_ACTIVATE_INPUT = 6;
 export const KERNEL_DENSE_UPDATE = 7;
 export const KERNEL_SQUARE = 8;
 export const KERNEL_DENSE_FISHER = 9;
+export const KERNEL_CONV_FISHER = 40;
+export const KERNEL_NORM_FISHER = 41;
 export const KERNEL_GATHER_IMAGE = 10;
 export const KERNEL_CONV = 11;
 export const KERNEL_CONV_INPUT = 12;
@@ -119,8 +121,6 @@ export const KERNEL_SQUARED = 36;
 export const KERNEL_WINOGRAD = 37;
 export const KERNEL_WINOGRAD_WEIGHTS = 38;
 export const KERNEL_WINOGRAD_GRADIENT = 39;
-export const KERNEL_CONV_FISHER = 40;
-export const KERNEL_NORM_FISHER = 41;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;
