@@ -111,7 +111,8 @@ export async function run(args: string[]): Promise<void> {
   const contestants: Contestant[] = [...nodes];
   if (tfjs) contestants.push({ file: process.execPath, version: "tfjs-node", tfjs: resolve(tfjs) });
   const show = (rows: readonly Row[], text: () => string) => {
-    for (const row of rows) if (values.json) console.log(JSON.stringify(row));
+    const on = { machine: machine(), ...(torch ? { torch } : {}) };
+    for (const row of rows) if (values.json) console.log(JSON.stringify({ ...row, ...on }));
     if (!values.json) console.log(`${text()}\n`);
   };
   if (!values.json) console.log(`${machine()}${torch ? `; PyTorch ${torch}` : ""}\n`);
@@ -139,11 +140,13 @@ export async function run(args: string[]): Promise<void> {
   if (!values.json) console.log(`${textTable(all.map(stepCells))}\n`);
   const epochs: Row[] = [];
   for (const { file, version } of chosen.some(({ net }) => net === "lenet300") ? nodes : []) {
-    const script = ["engine_step.ts", "lenet300", "2", "256", "234", seconds];
-    const { median_ms: ms } = await ours<Timing>(file, script);
-    // 60,000 images are 234.375 minibatches of 256.
-    const epochSeconds = round((ms * 60_000) / 256 / 1e3, 3);
-    epochs.push({ net: "lenet300", node: version, threads: 2, batch: 256, epochSeconds });
+    for (const count of threads) {
+      const script = ["engine_step.ts", "lenet300", `${count}`, "256", "234", seconds];
+      const { median_ms: ms } = await ours<Timing>(file, script);
+      // 60,000 images are 234.375 minibatches of 256.
+      const epochSeconds = round((ms * 60_000) / 256 / 1e3, 3);
+      epochs.push({ net: "lenet300", node: version, threads: count, batch: 256, epochSeconds });
+    }
   }
   if (epochs.length > 0) show(epochs, () => textTable(epochs as Record<string, string | number>[]));
 }

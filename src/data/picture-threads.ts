@@ -56,7 +56,7 @@ export function pictureThread(): PictureThread {
       });
     },
     async close() {
-      ended = undefined;
+      // The exit settles what is still waited for, and takes its listener off the signal.
       await worker?.terminate();
     },
   };

@@ -27,6 +27,12 @@ export function checkData(
       `${who}: mean of ${data.name} must have ${inputs} values, one for each of ${shape(data.shape)}, got ${data.mean.length}.`,
     );
   }
+  const flat = data.shape.filter((n) => n !== 1).length <= 1;
+  if (!flat && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
+    throw new RangeError(
+      `${who}: network "${network.name}" reads images of ${shape(network.input)}, ${data.name} has ${shape(data.shape)}. Both are [height, width, channels]: transpose the images, or describe the network with input: ${shape(data.shape)}.`,
+    );
+  }
   checkAugmentation(who, data);
   if (data.augment && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
     throw new RangeError(
@@ -124,8 +130,12 @@ export function checkEpoch(
 /** βᵗ by repeated multiplication: the same bits as step by step, on every machine. */
 export function powers({ beta1, beta2, steps }: AdamStep): readonly [number, number] {
   let [a, b] = [beta1, beta2];
-  // Once both are 0 they stay so.
-  for (let t = 0; t < steps && (a > 0 || b > 0); t++) [a, b] = [a * beta1, b * beta2];
+  for (let t = 0; t < steps; t++) {
+    const [nextA, nextB] = [a * beta1, b * beta2];
+    // Near 0, where rounding gives the same number back, they stay.
+    if (nextA === a && nextB === b) break;
+    [a, b] = [nextA, nextB];
+  }
   return [a, b];
 }
 
@@ -168,6 +178,17 @@ export function checkImportance(importance: Weights): void {
     if (bad < 0) continue;
     throw new RangeError(
       `setTargets: importance must be a finite number > 0, got ${values[bad]} at "${key}"[${bad}].`,
+    );
+  }
+}
+
+/** @throws RangeError for a second moment that is not a number ≥ 0: its root would make NaNs of weights that are sound. */
+export function checkSecondMoments(moments: Weights): void {
+  for (const [key, values] of Object.entries(moments)) {
+    const bad = values.findIndex((s) => !(s >= 0 && s < Infinity));
+    if (bad < 0) continue;
+    throw new RangeError(
+      `write: secondMoments must be finite numbers ≥ 0, got ${values[bad]} at "${key}"[${bad}].`,
     );
   }
 }

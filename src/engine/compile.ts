@@ -1,5 +1,5 @@
 import type { Network } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import type { Augmented } from "./augment.ts";
 import { compileImages } from "./image-program.ts";
 import { panels } from "./packing.ts";
@@ -90,7 +90,7 @@ export function compile(
     evaluationBatch,
     fisherBatch: evaluationBatch,
     mean: context.mean,
-    scratch: Math.max(SCRATCH, inputs),
+    scratch: lines(Math.max(SCRATCH, data ? inputs : 0)),
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),
   };
 }

@@ -1,5 +1,5 @@
 import type { Network } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import type { Compiled, compile } from "./compile.ts";
 import { graph, type Node } from "./graph.ts";
 import { FISHER_SCRATCH, imageFisher } from "./image-fisher.ts";
@@ -72,7 +72,7 @@ export function compileImages(
   return {
     ...{ train, evaluate, evaluateOther, fisher, evaluationBatch, fisherBatch, mean: context.mean },
     slots: network.parameters.map(({ key }) => context.slot(key)),
-    scratch: Math.max(scratchBytes(nodes), size(network.input), FISHER_SCRATCH),
+    scratch: lines(Math.max(scratchBytes(nodes), data ? size(network.input) : 0, FISHER_SCRATCH)),
   };
 }
 

@@ -69,6 +69,7 @@ export interface Adam extends Omit<Sgd, "kind" | "momentum" | "rate"> {
   readonly epsilon: number;
 }
 
+/** How an L step trains. */
 export type LStep = Sgd | Adam;
 
 /**

@@ -89,6 +89,13 @@ for (const name of ["wasm", "tfjs"] as const) {
       await assert.rejects(engine.open(unsupported, data, { batch: 4 }), advice);
     });
 
+    it("images whose numbers are as many, but in another order", () =>
+      refuses(
+        images(20, [1, 6, 6], 4),
+        4,
+        'network "small conv" reads images of [6, 6, 1], squares has [1, 6, 6]. Both are [height, width, channels]: transpose the images, or describe the network with input: [1, 6, 6].',
+      ));
+
     it("images of another shape: both shapes, and what to write", () =>
       refuses(
         images(20, [5, 6, 2], 4),

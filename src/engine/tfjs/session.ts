@@ -17,6 +17,7 @@ import {
   checkEpoch,
   checkImportance,
   checkOptimizer,
+  checkSecondMoments,
   checkWeights,
   powers,
 } from "../checks.ts";
@@ -162,7 +163,10 @@ class Session implements EngineSession {
     this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
-    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
+    if (secondMoments) {
+      checkWeights("write: secondMoments", this.#network, secondMoments);
+      checkSecondMoments(secondMoments);
+    }
     writeVariables(this.#tf, this.#slots, weights);
     const tensor = (slot: Slot, values: Float32Array | undefined) =>
       values ? toTensor(this.#tf, slot, values) : this.#tf.zerosLike(slot.variable);

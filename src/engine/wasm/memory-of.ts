@@ -8,7 +8,7 @@ import { type Parts, partsInWords, plan } from "./plan.ts";
 
 /** The memory a session of the WASM engine takes, all of it planned before the start: none is allocated later. */
 export interface SessionMemory extends Parts, Displayable {
-  /** The sum: the peak, in bytes. At most 2³². */
+  /** The sum: the peak, in bytes. A session of more than 2³² cannot be opened. */
   readonly bytes: number;
   toString(): string;
 }

@@ -6,6 +6,7 @@ import {
   checkEpoch,
   checkImportance,
   checkOptimizer,
+  checkSecondMoments,
   checkWeights,
   powers,
 } from "../checks.ts";
@@ -97,7 +98,10 @@ class Session implements EngineSession {
     const { floats } = this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
-    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
+    if (secondMoments) {
+      checkWeights("write: secondMoments", this.#network, secondMoments);
+      checkSecondMoments(secondMoments);
+    }
     this.#storeWeights(floats, weights);
     const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) => {
       if (values) store(floats, slot, offset, values);

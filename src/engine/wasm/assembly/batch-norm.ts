@@ -87,10 +87,11 @@ export function fixedStatisticsTask(op: usize, j: usize): void {
   }
 }
 
+/** Without any variance (ε = 0, in columns past the channels for one) 1/σ is 0 and y = β: ∞ would spread from there. */
 // @ts-ignore: decorator
 @inline
 function coefficients(to: usize, gamma: f64, beta: f64, mean: f64, variance: f64, epsilon: f64): void {
-  const inverse = 1 / sqrt(variance + epsilon);
+  const inverse = variance + epsilon > 0 ? 1 / sqrt(variance + epsilon) : 0;
   store<f32>(to, <f32>(gamma * inverse));
   store<f32>(to, <f32>(beta - mean * (gamma * inverse)), 32);
   store<f32>(to, <f32>mean, 64);

@@ -122,6 +122,13 @@ export const KERNEL_WINOGRAD = 37;
 export const KERNEL_WINOGRAD_WEIGHTS = 38;
 export const KERNEL_WINOGRAD_GRADIENT = 39;
 
+/** Scratch of Winograd's kernels: addresses of a tile's inputs, room of the transforms, bytes between points beyond their panels. */
+export const WINOGRAD_TABLE = 192;
+export const WINOGRAD_ROOM = 576;
+export const WINOGRAD_SKEW = 64;
+/** Panels of channels × of filters up to which a weight gradient transforms 4 blocks of 16 tiles at once; else 2. */
+export const WINOGRAD_FEW = 32;
+
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;
 export const ACTIVATION_RELU = 2;
