@@ -32,7 +32,7 @@ async function askTfjs(path: string, node: string, env: NodeJS.ProcessEnv): Prom
 function oneDnn({ TF_ENABLE_ONEDNN_OPTS: set }: NodeJS.ProcessEnv): string {
   if (set === "1") return "oneDNN on";
   const now = set === "0" ? "oneDNN off" : "oneDNN only on processors where TensorFlow chooses it";
-  return `${now}: TF_ENABLE_ONEDNN_OPTS=1, set before the import, is faster on most`;
+  return `${now}: TF_ENABLE_ONEDNN_OPTS=1, set before the import, turns it on`;
 }
 
 /** Where `npm run tfjs-node` puts it. */
