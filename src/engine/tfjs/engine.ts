@@ -2,7 +2,7 @@ import type { Tf, TfLayersModel } from "../../net/tfjs-module.ts";
 import type { Engine } from "../engine.ts";
 import type { TfjsLoss } from "./loss.ts";
 import { repairUtil } from "./node-util.ts";
-import { openSession } from "./session.ts";
+import { openSession } from "./open.ts";
 
 const SLOW =
   "The plain cpu backend of tfjs is about 200 times slower than @tensorflow/tfjs-node; the default engine needs neither.";
@@ -19,8 +19,9 @@ const SLOW =
  * `loss` replaces the network's: it gets one-hot labels and the model's output, both (examples × outputs), and returns
  * the mean over the examples, or one number for each.
  *
- * The plain cpu backend is about 200 times slower than `@tensorflow/tfjs-node`; a note of the solution says so. tfjs-node uses oneDNN's convolutions, where TensorFlow does not by itself, if TF_ENABLE_ONEDNN_OPTS=1 is in the
- * environment when it is imported.
+ * The plain cpu backend is about 200 times slower than `@tensorflow/tfjs-node`; a note of the solution says so. tfjs-node
+ * uses oneDNN's convolutions, where TensorFlow does not by itself, if TF_ENABLE_ONEDNN_OPTS=1 is in the environment when
+ * it is imported.
  * @example
  * import * as tf from "@tensorflow/tfjs-node";
  * const engine = tfjs(tf, { model });
