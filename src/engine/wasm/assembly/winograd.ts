@@ -84,7 +84,8 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
   const filters: usize = load<u32>(op, WINDOW + 16);
   const kind = load<i32>(op, WINDOW + 20);
   const more = load<i32>(op, WINDOW + 24);
-  const inputs = (<usize>load<u32>(op, 8) + 7) / 8, outputs = (filters + 7) / 8;
+  const channels: usize = load<u32>(op, 8);
+  const inputs = (channels + 7) / 8, outputs = (filters + 7) / 8;
   const tiles = tilesOf(op), side = sideOf(op), points = side * side;
   const last = min<usize>(end, load<u32>(control, ROWS));
   const v = scratch + ZEROS + inputs * PANEL_BYTES;
@@ -103,7 +104,7 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
         const a = v + f * vPoint, w = u + f * outputs * inputs * SQUARE, out = m + f * mPoint;
         for (let j: usize = 0; j < outputs; j++) {
           for (let r: usize = 0; r < count * ROW_BYTES; r += 4 * ROW_BYTES) {
-            multiply(a + r, w + j * inputs * SQUARE, inputs, out + j * PANEL_BYTES + r);
+            multiply(a + r, w + j * inputs * SQUARE, channels, out + j * PANEL_BYTES + r);
           }
         }
       }
@@ -214,7 +215,7 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
       for (let j: usize = 0; j < outputs; j++) {
         const columns = g + f * gPoint + j * PANEL_BYTES;
         const sums = s + f * point + j * panel;
-        for (let k: usize = 0; k < inputs * 2; k++) {
+        for (let k: usize = 0; k < (channels + 3) / 4; k++) {
           accumulateRows(
             v + f * vPoint + (k >> 1) * PANEL_BYTES + (k & 1) * 16, inputs * PANEL_BYTES,
             columns, outputs * PANEL_BYTES, count, sums + k * 128,
