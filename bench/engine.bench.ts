@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 // @ts-expect-error [ts7016] a build script without types
@@ -6,13 +7,16 @@ import { build } from "../scripts/build.mjs";
 import { machine, median, textTable } from "./machine.ts";
 import type { OpTime, Profile } from "./peers/engine_profile.ts";
 
-const help = `npm run bench -- engine [--python PY] [--node PATH]... [--threads N]... [--rounds N] [--seconds S] [--json]
+const help = `npm run bench -- engine [--python PY] [--node PATH]... [--tfjs-node PATH] [--net NET]... [--threads N]...
+                          [--rounds N] [--seconds S] [--json]
 npm run bench -- engine --profile [--node PATH]... [--seconds S] [--json]
 
 Milliseconds per step (gather, forward, backward, penalty, Nesterov; batch 128) and peak memory of LeNet300, LeNet5 and
 ResNet-20, and seconds per LeNet300 epoch of 60,000 images in minibatches of 256. Builds what is out of date first.
   --python PY   a Python with torch: its variants (layout, fused optimiser) measured in turns with ours, the fastest shown
   --node PATH   a node binary for our side; repeat to compare several (default: this one)
+  --tfjs-node PATH  a tfjs-node, as npm run tfjs-node prints it: our tfjs engine on it, with oneDNN, beside the others
+  --net NET     lenet300, lenet5 or resnet20; repeat for several, default all
   --threads N   repeat for several, default 2
   --rounds N    turns per contestant, default 5
   --seconds S   length of a turn, default 2
@@ -66,6 +70,8 @@ export async function run(args: string[]): Promise<void> {
     options: {
       python: { type: "string" },
       node: { type: "string", multiple: true, default: [process.execPath] },
+      "tfjs-node": { type: "string" },
+      net: { type: "string", multiple: true },
       threads: { type: "string", multiple: true, default: ["2"] },
       rounds: { type: "string", default: "5" },
       seconds: { type: "string", default: "2" },
@@ -87,18 +93,31 @@ export async function run(args: string[]): Promise<void> {
   if (values.profile && python) {
     throw new RangeError("bench: --profile has no peer, got --python too. Leave one of them out.");
   }
+  const names = nets.map(({ net }) => net);
+  const unknown = values.net?.find((net) => !names.some((name) => name === net));
+  if (unknown !== undefined) {
+    throw new RangeError(`bench: --net must be one of ${names.join(", ")}, got "${unknown}".`);
+  }
+  const chosen = nets.filter(({ net }) => values.net?.includes(net) ?? true);
+  const { "tfjs-node": tfjs } = values;
+  if (values.profile && tfjs) {
+    throw new RangeError("bench: --profile is of our kernels, got --tfjs-node too. Leave one out.");
+  }
   const torch = python && (await torchOf(python));
   await build({ only: ["wasm", "code"] });
   const nodes = await Promise.all(
     values.node.map(async (file) => ({ file, version: await versionOf(file) })),
   );
+  const contestants: Contestant[] = [...nodes];
+  if (tfjs) contestants.push({ file: process.execPath, version: "tfjs-node", tfjs: resolve(tfjs) });
   const show = (rows: readonly Row[], text: () => string) => {
-    for (const row of rows) if (values.json) console.log(JSON.stringify(row));
+    const on = { machine: machine(), ...(torch ? { torch } : {}) };
+    for (const row of rows) if (values.json) console.log(JSON.stringify({ ...row, ...on }));
     if (!values.json) console.log(`${text()}\n`);
   };
   if (!values.json) console.log(`${machine()}${torch ? `; PyTorch ${torch}` : ""}\n`);
   if (values.profile) {
-    for (const { net } of nets) {
+    for (const { net } of chosen) {
       for (const node of nodes) {
         const script = ["engine_profile.ts", net, `${batch}`, seconds];
         const profile = await ours<Profile>(node.file, script);
@@ -111,30 +130,39 @@ export async function run(args: string[]): Promise<void> {
     return;
   }
   const all: Row[] = [];
-  for (const net of nets) {
+  for (const net of chosen) {
     for (const count of threads) {
-      const found = await compare(net, count, nodes, python, rounds, seconds);
+      const found = await compare(net, count, contestants, python, rounds, seconds);
       all.push(...found);
       if (values.json) show(found, () => "");
     }
   }
   if (!values.json) console.log(`${textTable(all.map(stepCells))}\n`);
   const epochs: Row[] = [];
-  for (const { file, version } of nodes) {
-    const script = ["engine_step.ts", "lenet300", "2", "256", "234", seconds];
-    const { median_ms: ms } = await ours<Timing>(file, script);
-    // 60,000 images are 234.375 minibatches of 256.
-    const epochSeconds = round((ms * 60_000) / 256 / 1e3, 3);
-    epochs.push({ net: "lenet300", node: version, threads: 2, batch: 256, epochSeconds });
+  for (const { file, version } of chosen.some(({ net }) => net === "lenet300") ? nodes : []) {
+    for (const count of threads) {
+      const script = ["engine_step.ts", "lenet300", `${count}`, "256", "234", seconds];
+      const { median_ms: ms } = await ours<Timing>(file, script);
+      // 60,000 images are 234.375 minibatches of 256.
+      const epochSeconds = round((ms * 60_000) / 256 / 1e3, 3);
+      epochs.push({ net: "lenet300", node: version, threads: count, batch: 256, epochSeconds });
+    }
   }
-  show(epochs, () => textTable(epochs as Record<string, string | number>[]));
+  if (epochs.length > 0) show(epochs, () => textTable(epochs as Record<string, string | number>[]));
 }
 
-/** Turns of all contestants, one after the other; a row for each Node. */
+/** One of our engines: on the Node in `file`, and on tfjs if the path of a module is given. */
+interface Contestant {
+  readonly file: string;
+  readonly version: string;
+  readonly tfjs?: string;
+}
+
+/** Turns of all contestants, one after the other; a row for each of ours. */
 async function compare(
   { net, peer, variants, minibatches, sums, first }: (typeof nets)[number],
   threads: number,
-  nodes: readonly { readonly file: string; readonly version: string }[],
+  nodes: readonly Contestant[],
   python: string | undefined,
   rounds: number,
   seconds: string,
@@ -148,8 +176,12 @@ async function compare(
       const args = [path("peers/pytorch_step.py"), peer, ...sizes, variant];
       torch[i]?.push(await timing(python, args));
     }
-    for (const [i, { file }] of nodes.entries()) {
-      own[i]?.push(await ours<Timing>(file, ["engine_step.ts", net, ...sizes]));
+    for (const [i, { file, tfjs }] of nodes.entries()) {
+      const script = ["engine_step.ts", net, ...sizes, ...(tfjs ? [tfjs] : [])];
+      // TensorFlow takes all processors otherwise.
+      const tensorflow = { TF_NUM_INTRAOP_THREADS: `${threads}`, TF_ENABLE_ONEDNN_OPTS: "1" };
+      const more = tfjs ? { ...tensorflow, TF_CPP_MIN_LOG_LEVEL: "3" } : {};
+      own[i]?.push(await ours<Timing>(file, script, more));
     }
   }
   const middle = (times: readonly Timing[], key: "median_ms" | "p10_ms" | "peak_bytes") =>
@@ -228,9 +260,13 @@ function whole(name: string, text: string): number {
   throw new RangeError(`bench: --${name} must be a whole number above 0, got "${text}".`);
 }
 
-async function ours<T>(node: string, [script, ...args]: readonly string[]): Promise<T> {
+async function ours<T>(
+  node: string,
+  [script, ...args]: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const file = path(`peers/${script}`);
-  return (await last(node, ["--import", import.meta.resolve("tsx"), file, ...args])) as T;
+  return (await last(node, ["--import", import.meta.resolve("tsx"), file, ...args], more)) as T;
 }
 
 async function timing(command: string, args: string[]): Promise<Timing> {
@@ -238,8 +274,12 @@ async function timing(command: string, args: string[]): Promise<Timing> {
 }
 
 /** The JSON in the last line a process prints. */
-async function last(command: string, args: string[]): Promise<unknown> {
-  const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc } });
+async function last(
+  command: string,
+  args: string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
+  const { stdout } = await execute(command, args, { env: { ...process.env, ...malloc, ...more } });
   return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
 }
 

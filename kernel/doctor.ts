@@ -1,20 +1,11 @@
-import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, isAbsolute, join, parse } from "node:path";
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { tfjs, tfjsNode } from "./doctor-tfjs.ts";
 import { dataFolder, labextension } from "./install.ts";
 import { nodeVersion, packageRoot, recommendedMajor } from "./node-runtime.ts";
-import { ended } from "./runtime-package.ts";
+import { type Finding, manifestOf, output, parseJson, readJson } from "./probe.ts";
 
-/** What was found about one thing. */
-export interface Finding {
-  name: string;
-  /** `optional`: not there or not the best, and not needed; `missing`: needed. */
-  status: "ok" | "optional" | "missing";
-  /** Version and place, or what is wrong. */
-  detail: string;
-  /** What to do, where it is not `ok`. */
-  fix?: string;
-}
+export type { Finding } from "./probe.ts";
 
 /** What is examined; the defaults are this process and its folder. */
 export interface Patient {
@@ -28,7 +19,8 @@ export interface Patient {
 }
 
 const oldestNode = [20, 19];
-const probeSeconds = 60;
+/** As many as the engine takes by itself at most. */
+const mostThreads = 8;
 const installFix =
   "Write npm start, or lclab install --user (or --sys-prefix) for your own Jupyter.";
 const marks = { ok: "✓", optional: "–", missing: "✗" } as const;
@@ -55,8 +47,8 @@ export async function examine({
     loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, path, env),
     wasm("WASM engine", root, "engine", path, env),
     wasm("WASM algebra", root, "math", path, env),
-    tfjsNode(folder, path, env),
-    tfjs(folder),
+    tfjsNode(root, folder, path, env),
+    tfjs(folder, path, env),
     python(env),
   ]);
 }
@@ -253,39 +245,15 @@ async function wasm(
   const code = `
     const module = new WebAssembly.Module(require("fs").readFileSync(process.argv[1]));
     const env = WebAssembly.Module.imports(module).length > 0 ? { memory: ${memory} } : {};
-    console.log(Object.keys(new WebAssembly.Instance(module, { env }).exports).length);`;
-  const exports = Number(await output([node, "-e", code, file], env));
+    const { exports } = new WebAssembly.Instance(module, { env });
+    const threads = Math.min(require("os").availableParallelism(), ${mostThreads});
+    console.log(JSON.stringify({ exports: Object.keys(exports).length, threads }));`;
+  const answer = parseJson(await output([node, "-e", code, file], env));
+  const { exports = 0, threads } = answer as { exports?: number; threads?: number };
   const { version } = readJson(join(root, "package.json")) as { version?: string };
-  if (exports > 0) return { name, status: "ok", detail: `lclab ${version} (${file})` };
+  const on = part === "engine" ? `, ${threads} ${threads === 1 ? "thread" : "threads"}` : "";
+  if (exports > 0) return { name, status: "ok", detail: `lclab ${version}${on} (${file})` };
   return { name, status: "missing", detail: `${file} does not load`, fix };
-}
-
-async function tfjsNode(folder: string, node: string, env: NodeJS.ProcessEnv): Promise<Finding> {
-  const name = "@tensorflow/tfjs-node";
-  const found = manifestOf(folder, name);
-  const fix = `For tfjs at full speed, write npm install ${name}; it downloads libtensorflow.`;
-  const optional = (detail: string): Finding => ({ name, status: "optional", detail, fix });
-  if (!found) return optional("not installed");
-  // An npm alias, made to keep the download out.
-  if (found.name !== name) return optional(`is ${found.name} ${found.version} under this name`);
-  // Node 23 took away two functions that it calls.
-  const code = `const util = require("util");
-    util.isNullOrUndefined ??= (v) => v == null;
-    util.isArray ??= Array.isArray;
-    const tf = require("${name}");
-    if (tf.add(1, 2).dataSync()[0] !== 3) throw new Error();
-    process.exit();`;
-  if ((await output([node, "-e", code], env, folder)) === undefined)
-    return optional(`${found.version} is installed and does not load`);
-  return { name, status: "ok", detail: found.version };
-}
-
-function tfjs(folder: string): Finding {
-  const name = "@tensorflow/tfjs";
-  const found = manifestOf(folder, name);
-  if (found) return { name, status: "ok", detail: found.version };
-  const fix = `For models of tfjs, write npm install ${name}.`;
-  return { name, status: "optional", detail: "not installed", fix };
 }
 
 async function python(env: NodeJS.ProcessEnv): Promise<Finding> {
@@ -302,45 +270,4 @@ async function python(env: NodeJS.ProcessEnv): Promise<Finding> {
   }
   const fix = "Install Python 3.9 or newer: npm start makes JupyterLab with it.";
   return { name, status: "optional", detail: "not found", fix };
-}
-
-/** What a program prints on stdout; undefined if it fails, is not there, or does not end. */
-async function output(
-  [program, ...args]: readonly string[],
-  env: NodeJS.ProcessEnv,
-  cwd?: string,
-): Promise<string | undefined> {
-  const options = { env, windowsHide: true, ...(cwd === undefined ? {} : { cwd }) };
-  const { code, stdout } = await ended(spawn(program, args, options), probeSeconds);
-  return code === 0 ? stdout : undefined;
-}
-
-/** package.json of the package that an import of `name` in `folder` finds. */
-function manifestOf(folder: string, name: string): { name: string; version: string } | undefined {
-  for (let at = folder; ; at = dirname(at)) {
-    const { name: own, version } = readJson(join(at, "node_modules", name, "package.json")) as {
-      name?: unknown;
-      version?: unknown;
-    };
-    if (typeof own === "string" && typeof version === "string") return { name: own, version };
-    if (at === parse(at).root) return undefined;
-  }
-}
-
-function readJson(path: string): object {
-  try {
-    return parseJson(readFileSync(path, "utf8"));
-  } catch {
-    return {};
-  }
-}
-
-/** The object that `text` is as JSON; an empty one if it is none. */
-function parseJson(text: string | undefined): object {
-  try {
-    const value = JSON.parse(text ?? "") as unknown;
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
 }

@@ -30,14 +30,20 @@ export async function installDependencies(root, announce = () => {}) {
   if (dependenciesMatch(root)) return false;
   announce();
   const args = ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"];
-  const options = {
+  await runNpm(args, {
     cwd: root,
     what: "npm ci",
     hint: "Check the network and package-lock.json, then start again.",
-  };
-  // Under npm its own program is known; without it npm is a script on the PATH (npm.cmd on Windows, which needs a shell).
+  });
+  return true;
+}
+
+/**
+ * Runs npm quietly. Under npm its own program is known; without it npm is a script on the PATH (npm.cmd on Windows, which
+ * needs a shell).
+ */
+export async function runNpm(args, options) {
   const npm = process.env.npm_execpath;
   if (npm?.endsWith(".js")) await runQuietly(process.execPath, [npm, ...args], options);
   else await runQuietly("npm", args, { ...options, shell: process.platform === "win32" });
-  return true;
 }

@@ -40,7 +40,7 @@ const [batch = 128, seconds = 2] = numbers.map(Number);
 const { model, data } = problem(name, batch);
 const { network, weights } = model;
 const planned = library.plan(network, data, { batch }, 1);
-const memory = library.allocate(planned, data, name);
+const memory = await library.allocate(planned, data, name);
 const module = await library.kernelModule();
 const kernels = library.instantiate(module, memory.wasm);
 const { compiled, control, programs, splits } = planned;

@@ -1,18 +1,23 @@
 /**
  * Times our training step of a network, in a process of its own, as peers/pytorch_step.py does:
  *
- *     node --import tsx bench/peers/engine_step.ts NET THREADS BATCH MINIBATCHES SECONDS
+ *     node --import tsx bench/peers/engine_step.ts NET THREADS BATCH MINIBATCHES SECONDS [TFJS]
  *
  * NET: lenet300 | lenet5 | resnet20. Prints one JSON line: median and 10th percentile in ms per step, over epochs of
  * MINIBATCHES steps, the gather of the minibatches from the uint8 images included; peak memory, less that after the
- * imports.
+ * imports. TFJS is the path of a tfjs module, for the tfjs engine on it; its threads are what TensorFlow's environment says.
  */
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { problem } from "./engine_nets.ts";
 import { library } from "./library.ts";
 
-const [name, ...numbers] = process.argv.slice(2);
+const [name, ...numbers] = process.argv.slice(2, 7);
+const [, , , , , , , path] = process.argv;
 const [threads = 1, batch = 128, minibatches = 1, seconds = 1] = numbers.map(Number);
+const engine = path
+  ? library.tfjs(createRequire(import.meta.url)(path))
+  : library.wasmEngine({ threads });
 const imported = resident();
 
 const count = batch * minibatches;
@@ -20,7 +25,7 @@ const {
   model: { network, weights },
   data,
 } = problem(name ?? "", count);
-const session = await library.wasmEngine({ threads }).open(network, data, { batch });
+const session = await engine.open(network, data, { batch });
 session.write(weights);
 session.setTargets(
   Object.fromEntries(Object.entries(weights).filter(([key]) => key.endsWith(".w"))),

@@ -3,6 +3,7 @@
  * memory. engine.bench.ts builds it first.
  */
 type Library = typeof import("../../src/engine/program.ts") &
+  typeof import("../../src/engine/tfjs/engine.ts") &
   typeof import("../../src/engine/slots.ts") &
   typeof import("../../src/engine/wasm/engine.ts") &
   typeof import("../../src/engine/wasm/memory.ts") &
@@ -13,7 +14,8 @@ type Library = typeof import("../../src/engine/program.ts") &
   typeof import("../../src/net/zoo.ts");
 
 const files = [
-  ...["engine/program", "engine/slots", "engine/wasm/engine", "engine/wasm/memory"],
+  ...["engine/program", "engine/slots", "engine/tfjs/engine"],
+  ...["engine/wasm/engine", "engine/wasm/memory"],
   ...["engine/wasm/module", "engine/wasm/plan", "engine/wasm/webassembly"],
   ...["math/random", "net/zoo"],
 ];

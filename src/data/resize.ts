@@ -9,7 +9,11 @@ import type { Picture } from "./decode.ts";
  * instead of skipping pixels. First along rows, then along columns, in float64, rounded once, halves up. + − × ÷ only, so
  * the same on every machine.
  */
-export function resizeAndCrop(picture: Picture, size: number, crop: number): Uint8Array {
+export function resizeAndCrop(
+  picture: Picture,
+  size: number,
+  crop: number,
+): Uint8Array<ArrayBuffer> {
   const { width, height, data } = picture;
   const shorter = Math.min(width, height);
   const scaled = (side: number): number => Math.floor((side * size) / shorter);

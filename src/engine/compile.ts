@@ -1,5 +1,5 @@
 import type { Network } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import type { Augmented } from "./augment.ts";
 import { compileImages } from "./image-program.ts";
 import { panels } from "./packing.ts";
@@ -16,10 +16,11 @@ export interface Compiled {
   readonly evaluate: Program;
   /** Evaluates the `other` copies. */
   readonly evaluateOther: Program;
-  /** Adds squared gradients of the examples, at the training weights, to the `other` copies; of dense nets only. */
-  readonly fisher: Program | undefined;
-  /** Examples per minibatch of the evaluations and of `fisher`. */
+  /** Adds squared gradients of the examples, at the training weights, to the `other` copies. */
+  readonly fisher: Program;
+  /** Examples per minibatch of the evaluations, and of `fisher`. */
   readonly evaluationBatch: number;
+  readonly fisherBatch: number;
   /** In the order of `network.parameters`. */
   readonly slots: readonly Slot[];
   /** Mean image, one f32 per input value. */
@@ -87,8 +88,9 @@ export function compile(
     evaluateOther: evaluateProgram("evaluateOther", classes, other),
     fisher,
     evaluationBatch,
+    fisherBatch: evaluationBatch,
     mean: context.mean,
-    scratch: Math.max(SCRATCH, inputs),
+    scratch: lines(Math.max(SCRATCH, data ? inputs : 0)),
     slots: network.parameters.map((parameter) => context.slot(parameter.key)),
   };
 }

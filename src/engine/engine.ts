@@ -6,6 +6,8 @@ export interface Engine {
   readonly name: string;
   /** True if the same seed gives the same bytes on every machine and thread count. */
   readonly reproducible: boolean;
+  /** What the user should know of its runs, e.g. that they are slow; known once `open` has resolved. Notes of a solution. */
+  readonly notes?: readonly string[];
   /**
    * Loads a network and a data set. Nothing is trained yet.
    * @throws LCError LC_MEMORY if the arena does not fit; RangeError for unsupported layers or shapes.
@@ -45,7 +47,8 @@ export interface EngineSession {
   /**
    * Diagonal of the empirical Fisher information of the training set, by parameter key, float32 ≥ 0, row-major as
    * `network.parameters`: F = 1/N Σₙ (∂ℓₙ/∂w)², with ℓₙ the loss of example n and its own label, without the
-   * penalty. Of `weights` if given, else of the training weights; training state, targets included, stays as it is.
+   * penalty. Batch norms have their running statistics, for which F is 0; dropout drops nothing, and images are not
+   * augmented. Of `weights` if given, else of the training weights; training state, targets included, stays as it is.
    * @throws LCError LC_NONFINITE if a loss or a squared gradient is NaN or infinite; the reason of `signal` if it
    * stopped the pass.
    */
@@ -73,7 +76,8 @@ export interface AdamStep {
 }
 
 /**
- * Loss L(w) + μ/2 Σ h (w − t)² with gradient g. Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v).
+ * Loss L(w) + μ/2 Σ h (w − t)² with gradient g, to which weight decay adds d w of every parameter that is trained, biases
+ * and batch norm's γ and β too (PyTorch's `weight_decay`). Nesterov SGD in PyTorch's form: v ← m v + g; w ← w − rate (g + m v).
  * Adam, t = steps + 1 in the first minibatch: v ← β₁ v + (1 − β₁) g; s ← β₂ s + (1 − β₂) g²;
  * w ← w − rate / (1 − β₁ᵗ) · v / (√s / √(1 − β₂ᵗ) + ε).
  */
@@ -85,6 +89,8 @@ export interface EpochOptions {
   readonly rate: number;
   /** 0…1; not used by Adam. */
   readonly momentum: number;
+  /** d ≥ 0; default 0. */
+  readonly weightDecay?: number;
   /** Needed by a session opened with `optimizer: "adam"`, refused by others. */
   readonly adam?: AdamStep;
   /** Penalty weight μ ≥ 0. */

@@ -1,7 +1,8 @@
 import type { Network } from "../net/network.ts";
-import type { Arena } from "./arena.ts";
+import { type Arena, lines } from "./arena.ts";
 import type { Compiled, compile } from "./compile.ts";
 import { graph, type Node } from "./graph.ts";
+import { FISHER_SCRATCH, imageFisher } from "./image-fisher.ts";
 import { imageBackward, PATCH_PANELS } from "./image-gradients.ts";
 import {
   type ImageBuffers,
@@ -18,6 +19,11 @@ import { isWinograd, scratchOf } from "./winograd.ts";
 
 /** Most examples per minibatch of an evaluation: a constant, because it orders the sum of the losses. */
 const EVALUATION_ROWS = 64;
+
+/**
+ * Most examples per minibatch of Fisher information, whose gradients need memory too; a constant, because it orders the sums.
+ */
+const FISHER_ROWS = 32;
 
 /** Examples a thread takes at a time through images: few, because one alone fills the cache. */
 const IMAGE_ROWS = 4;
@@ -48,20 +54,25 @@ export function compileImages(
     slot: (key) => slots.get(key) as Slot,
   };
   const evaluationBatch = Math.min(EVALUATION_ROWS, examples);
-  const [train, [evaluate, evaluateOther]] = arena.overlay(
+  const fisherBatch = Math.min(FISHER_ROWS, examples);
+  const [train, [[evaluate, evaluateOther], fisher]] = arena.overlay(
     () => trainProgram({ ...context, data }, takeImageBuffers(context, batch, true)),
-    () => {
-      const buffers = takeImageBuffers(context, evaluationBatch, false);
-      return [
-        evaluateProgram("evaluate", context, buffers, "weight"),
-        evaluateProgram("evaluateOther", context, buffers, "other"),
-      ] as const;
-    },
+    () =>
+      arena.overlay(
+        () => {
+          const buffers = takeImageBuffers(context, evaluationBatch, false);
+          return [
+            evaluateProgram("evaluate", context, buffers, "weight"),
+            evaluateProgram("evaluateOther", context, buffers, "other"),
+          ] as const;
+        },
+        () => fisherProgram(context, takeImageBuffers(context, fisherBatch, false)),
+      ),
   );
   return {
-    ...{ train, evaluate, evaluateOther, fisher: undefined, evaluationBatch, mean: context.mean },
+    ...{ train, evaluate, evaluateOther, fisher, evaluationBatch, fisherBatch, mean: context.mean },
     slots: network.parameters.map(({ key }) => context.slot(key)),
-    scratch: Math.max(scratchBytes(nodes), size(network.input)),
+    scratch: lines(Math.max(scratchBytes(nodes), data ? size(network.input) : 0, FISHER_SCRATCH)),
   };
 }
 
@@ -72,7 +83,7 @@ function evaluateProgram(
   from: "weight" | "other",
 ): Program {
   const steps = imageForward(context, buffers, { from, training: false });
-  const all = [...steps, lossStep(context, buffers, 0)];
+  const all = [...steps, lossStep(context, buffers, 0, "each")];
   return { name, phases: phases(all, buffers, ["loss", "advance"]) };
 }
 
@@ -81,12 +92,8 @@ function trainProgram(context: ImageContext, buffers: ImageBuffers): Program {
   const forward = imageForward(context, buffers, { from: "weight", training: true });
   const last = nodes.at(-1) as Node;
   const dy = arena.take("loss gradient", blockedBytes(buffers.batch, size(last.shape)));
-  const loss = lossStep(context, buffers, dy);
+  const loss = lossStep(context, buffers, dy, "mean");
   const { steps, gradients, updates } = imageBackward(context, buffers, dy);
-  const largestFirst = (ops: readonly Op[]) => [...ops].sort((a, b) => b.tasks - a.tasks);
-  const tiles = (ops: readonly Op[], serial: Phase["serial"]): Phase => ({
-    ...{ axis: "tiles", ops: largestFirst(ops), serial, losses: 0, wrong: 0 },
-  });
   const rows = phases([...forward, loss, ...steps], buffers, ["loss", "guard"]);
   if (updates.length === 0) {
     return { name: "train", phases: [...rows, tiles(gradients, ["advance"])] };
@@ -94,10 +101,42 @@ function trainProgram(context: ImageContext, buffers: ImageBuffers): Program {
   return { name: "train", phases: [...rows, tiles(gradients, []), tiles(updates, ["advance"])] };
 }
 
-function lossStep({ loss, nodes }: ImageContext, buffers: ImageBuffers, dy: number): Step {
+/** Independent tiles, largest ops first: the last tasks claimed are then short. */
+function tiles(ops: readonly Op[], serial: Phase["serial"]): Phase {
+  const largestFirst = [...ops].sort((a, b) => b.tasks - a.tasks);
+  return { axis: "tiles", ops: largestFirst, serial, losses: 0, wrong: 0 };
+}
+
+/** The evaluation's forward pass, the gradients of each example's own loss, and the sums of their squares. */
+function fisherProgram(context: ImageContext, buffers: ImageBuffers): Program {
+  const { arena, nodes } = context;
+  const forward = imageForward(context, buffers, { from: "weight", training: false });
+  const dy = arena.take(
+    "loss gradient",
+    blockedBytes(buffers.batch, size((nodes.at(-1) as Node).shape)),
+  );
+  const loss = lossStep(context, buffers, dy, "each");
+  const { steps, sums } = imageFisher(context, buffers, dy);
+  const rows = phases([...forward, loss, ...steps], buffers, ["loss", "guard"]);
+  return { name: "fisher", phases: [...rows, tiles(sums, ["advance"])] };
+}
+
+function lossStep(
+  { loss, nodes }: ImageContext,
+  buffers: ImageBuffers,
+  dy: number,
+  of: "mean" | "each",
+): Step {
   const last = nodes.at(-1) as Node;
   const { losses, wrong, value } = buffers;
-  const args = { z: value(last), classes: size(last.shape), dy, losses, wrong, mean: dy ? 1 : 0 };
+  const args = {
+    z: value(last),
+    classes: size(last.shape),
+    dy,
+    losses,
+    wrong,
+    mean: of === "mean" ? 1 : 0,
+  };
   const kernel = loss === "squaredError" ? "squared" : "softmax";
   return { axis: "rows", image: false, op: { kernel, layer: "loss", tasks: 0, args } };
 }

@@ -34,6 +34,8 @@ export interface KernelArgs {
     | ("x" | "xPanels" | "dy" | "dyPanels" | "runs")
     | ("w" | "v" | "t" | "wt" | "mu" | "b" | "bv" | "bt" | "bmu" | "h" | "bh");
   square: "x" | "panels";
+  convFisher: WindowArg | "x" | "dy" | "filters" | "runs" | "sums" | "f" | "bf";
+  normFisher: "sums" | "panels" | "coefficients" | "f" | "bf";
   denseFisher: "x" | "xPanels" | "dy" | "dyPanels" | "runs" | "f" | "bf";
   gatherImage: "x" | "mean" | AugmentArg;
   conv: WindowArg | "x" | "w" | "b" | "y" | "filters" | "activation";
@@ -144,6 +146,14 @@ export const kernels: {
   denseFisher: {
     id: layout.KERNEL_DENSE_FISHER,
     args: ["x", "xPanels", "dy", "dyPanels", "runs", "f", "bf"],
+  },
+  convFisher: {
+    id: layout.KERNEL_CONV_FISHER,
+    args: [...windowArgs, "x", "dy", "filters", "runs", "sums", "f", "bf"],
+  },
+  normFisher: {
+    id: layout.KERNEL_NORM_FISHER,
+    args: ["sums", "panels", "coefficients", "f", "bf"],
   },
   gatherImage: { id: layout.KERNEL_GATHER_IMAGE, args: ["x", "mean", ...augmentArgs] },
   conv: {

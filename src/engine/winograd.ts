@@ -4,6 +4,7 @@ import type { WindowArg } from "./kernels.ts";
 import { panels } from "./packing.ts";
 import type { Op } from "./program.ts";
 import type { Slot } from "./slots.ts";
+import * as layout from "./wasm/assembly/layout.ts";
 
 /** Most bytes of transformed weights: beyond, they would leave the cache for each block of tiles. */
 const LARGEST = 2 ** 20;
@@ -110,7 +111,9 @@ export function turnedWindow(
 export function scratchOf(node: Node): number {
   const { side, channels, filters } = extentsOf(node);
   const [inputs, outputs] = [panels(channels), panels(filters)];
-  const blocks = inputs * outputs > 32 ? 2 : 4;
-  const tiles = side * side * (blocks * (inputs + outputs) * 512 + 128);
-  return 192 + 36 * 16 + Math.max(inputs, outputs) * 512 + tiles + transformedBytes(node);
+  const blocks = inputs * outputs > layout.WINOGRAD_FEW ? 2 : 4;
+  const tiles = blocks * (inputs + outputs) * layout.PANEL_BYTES + 2 * layout.WINOGRAD_SKEW;
+  const before = layout.WINOGRAD_TABLE + layout.WINOGRAD_ROOM;
+  const zeros = Math.max(inputs, outputs) * layout.PANEL_BYTES;
+  return before + zeros + side * side * tiles + transformedBytes(node);
 }

@@ -95,6 +95,7 @@ export class LcRun {
       });
       opened = session;
       if (!engine.reproducible) this.#notes.push(`Not reproducible: engine ${engine.name}.`);
+      this.#notes.push(...(engine.notes ?? []));
       let state = from ?? (await this.#directCompression(signal));
       this.state = state;
       session.write(state.weights, state.velocity, state.secondMoments);

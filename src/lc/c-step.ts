@@ -1,8 +1,8 @@
 import type { Worker } from "node:worker_threads";
 import type { CStepContext, CStepResult } from "../compression/contract.ts";
-import { LCError, type LCErrorCode } from "../errors.ts";
+import { LCError } from "../errors.ts";
 import type { Matrix } from "../math/matrix.ts";
-import { startThread } from "../thread.ts";
+import { startThread, type ThreadAnswer, threadResult } from "../thread.ts";
 import type { Task } from "./task.ts";
 
 /** Solves C steps away from the caller's thread. */
@@ -15,16 +15,6 @@ export interface CStepper {
     signal?: AbortSignal,
   ): Promise<CStepResult<unknown>>;
   close(): Promise<void>;
-}
-
-type Answer =
-  | { readonly result: CStepResult<unknown> }
-  | { readonly error: unknown; readonly code: LCErrorCode | undefined };
-
-/** The error thrown in the thread, an LCError again if it was one. */
-function rebuilt({ error, code }: Extract<Answer, { error: unknown }>): unknown {
-  if (code === undefined || !(error instanceof Error)) return error;
-  return new LCError(code, error.message.replace(`${code}: `, ""), { cause: error });
 }
 
 interface Pending {
@@ -41,9 +31,12 @@ export function cStepper(): CStepper {
   let pending: Pending | undefined;
   const start = (): Worker => {
     const started = startThread("c-step-worker", import.meta.url, { name: "lclab C step" });
-    started.on("message", (message: Answer) => {
-      if ("error" in message) pending?.reject(rebuilt(message));
-      else pending?.resolve(message.result);
+    started.on("message", (answer: ThreadAnswer<CStepResult<unknown>>) => {
+      try {
+        pending?.resolve(threadResult(answer));
+      } catch (error) {
+        pending?.reject(error);
+      }
       pending = undefined;
       // An idle worker must not keep the program from ending.
       started.unref();

@@ -13,10 +13,12 @@ export interface Sgd {
   readonly firstEpochs: number;
   /** Examples per minibatch. */
   readonly batch: number;
+  /** d ≥ 0: d w is added to the gradient of every trained parameter, biases too (PyTorch's `weight_decay`). */
+  readonly weightDecay: number;
 }
 
 /**
- * Nesterov SGD; defaults momentum 0.9, decay 0.98, batch 256, `firstEpochs` = `epochs`.
+ * Nesterov SGD; defaults momentum 0.9, decay 0.98, batch 256, `firstEpochs` = `epochs`, no weight decay.
  * @throws RangeError for values out of range.
  */
 export function sgd(
@@ -33,9 +35,10 @@ export function sgd(
 /** The options that both have. */
 function common(
   who: string,
-  options: Pick<Sgd, "rate" | "epochs"> & Partial<Pick<Sgd, "decay" | "batch" | "firstEpochs">>,
-): Pick<Sgd, "rate" | "decay" | "epochs" | "firstEpochs" | "batch"> {
+  options: Pick<Sgd, "rate" | "epochs"> & Partial<Omit<Sgd, "kind" | "momentum">>,
+): Omit<Sgd, "kind" | "momentum"> {
   const { rate, epochs, decay = 0.98, batch = 256, firstEpochs = epochs } = options;
+  const { weightDecay = 0 } = options;
   for (const [name, value] of Object.entries({ rate, decay })) {
     if (value > 0 && value < Number.POSITIVE_INFINITY) continue;
     throw new RangeError(`${who}: ${name} must be a number above 0, got ${value}.`);
@@ -44,7 +47,10 @@ function common(
     if (Number.isInteger(value) && value >= 1) continue;
     throw new RangeError(`${who}: ${name} must be a whole number from 1, got ${value}.`);
   }
-  return { rate, decay, epochs, firstEpochs, batch };
+  if (!(weightDecay >= 0 && weightDecay < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`${who}: weightDecay must be a number from 0, got ${weightDecay}.`);
+  }
+  return { rate, decay, epochs, firstEpochs, batch, weightDecay };
 }
 
 /** How an L step trains: Adam. Plain data. */
@@ -63,11 +69,12 @@ export interface Adam extends Omit<Sgd, "kind" | "momentum" | "rate"> {
   readonly epsilon: number;
 }
 
+/** How an L step trains. */
 export type LStep = Sgd | Adam;
 
 /**
  * Adam (Kingma & Ba, 2015, arXiv:1412.6980) with bias correction; defaults beta1 0.9, beta2 0.999, epsilon 1e-8, decay 0.98,
- * batch 256, `firstEpochs` = `epochs`. Its moments start at zero in every L step, as the momentum of `sgd` does.
+ * batch 256, `firstEpochs` = `epochs`, no weight decay. Its moments start at zero in every L step, as the momentum of `sgd` does.
  * @throws RangeError for values out of range.
  */
 export function adam(
@@ -85,10 +92,14 @@ export function adam(
 }
 
 /** What an epoch of the engine needs to know, `steps` minibatches after the moments were zero. */
-export function stepOptions(lStep: LStep, steps: number): Pick<EpochOptions, "momentum" | "adam"> {
-  if (lStep.kind === "sgd") return { momentum: lStep.momentum };
+export function stepOptions(
+  lStep: LStep,
+  steps: number,
+): Pick<EpochOptions, "momentum" | "weightDecay" | "adam"> {
+  const { weightDecay } = lStep;
+  if (lStep.kind === "sgd") return { momentum: lStep.momentum, weightDecay };
   const { beta1, beta2, epsilon } = lStep;
-  return { momentum: 0, adam: { beta1, beta2, epsilon, steps } };
+  return { momentum: 0, weightDecay, adam: { beta1, beta2, epsilon, steps } };
 }
 
 /** The penalty parameters μ of the LC steps, in order. */

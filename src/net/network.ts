@@ -261,6 +261,12 @@ function resolve(
       return { outputShape: [size], parameters: [] };
     case "batchNorm": {
       const channels = input.at(-1) ?? 0;
+      const { epsilon = 1e-5, momentum: share = 0.1 } = spec;
+      if (!(epsilon >= 0 && epsilon < Number.POSITIVE_INFINITY && share >= 0 && share <= 1)) {
+        throw new RangeError(
+          `network: layer "${name}" (batchNorm) needs epsilon from 0 and momentum from 0 to 1, got ${epsilon} and ${share}.`,
+        );
+      }
       const roles = ["gamma", "beta", "mean", "variance"] as const;
       return { outputShape: input, parameters: roles.map((role) => parameter(role, channels, 1)) };
     }

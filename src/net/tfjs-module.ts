@@ -11,7 +11,7 @@ export interface Tf {
       filters: number;
       kernelSize: [number, number];
       strides: [number, number];
-      padding: "same" | "valid";
+      padding: TfPadding;
       useBias: boolean;
       name: string;
     }): TfLayer;
@@ -34,6 +34,7 @@ export interface Tf {
   model(args: unknown): TfLayersModel;
   ready(): Promise<void>;
   getBackend(): string | undefined;
+  backend(): unknown;
   tensor(values: Float32Array, shape: number[]): TfTensor;
   zerosLike(x: unknown): TfTensor;
   clone(x: unknown): TfTensor;
@@ -47,7 +48,46 @@ export interface Tf {
   square(x: unknown): TfTensor;
   sqrt(x: unknown): TfTensor;
   sum(x: unknown, axis: number): TfTensor;
-  mean(x: unknown): TfTensor;
+  mean(x: unknown, axes?: number[]): TfTensor;
+  moments(x: unknown, axes: number[]): { readonly mean: TfTensor; readonly variance: TfTensor };
+  matMul(a: unknown, b: unknown): TfTensor;
+  conv2d(x: unknown, w: unknown, strides: [number, number], padding: TfPadding): TfTensor;
+  maxPool(
+    x: unknown,
+    size: [number, number],
+    strides: [number, number],
+    padding: TfPadding,
+  ): TfTensor;
+  avgPool(
+    x: unknown,
+    size: [number, number],
+    strides: [number, number],
+    padding: TfPadding,
+  ): TfTensor;
+  batchNorm(
+    x: unknown,
+    mean: unknown,
+    variance: unknown,
+    offset: unknown,
+    scale: unknown,
+    epsilon: number,
+  ): TfTensor;
+  localResponseNormalization(
+    x: unknown,
+    radius: number,
+    bias: number,
+    alpha: number,
+    beta: number,
+  ): TfTensor;
+  variable(initial: unknown, trainable: boolean): TfVariable;
+  dropout(x: unknown, rate: number, shape: undefined, seed: string): TfTensor;
+  relu(x: unknown): TfTensor;
+  tanh(x: unknown): TfTensor;
+  sigmoid(x: unknown): TfTensor;
+  reshape(x: unknown, shape: number[]): TfTensor;
+  pad(x: unknown, paddings: [number, number][], value?: number): TfTensor;
+  /** `body` returns a value and how to get the gradients of its arguments. */
+  customGrad(body: unknown): (...inputs: never[]) => TfTensor;
   /** Disposes of every tensor that `body` made and does not return. */
   tidy(body: unknown): unknown;
   dispose(tensors: unknown): void;
@@ -57,10 +97,13 @@ export interface Tf {
   ): { readonly value: TfTensor; readonly grads: Readonly<Record<string, TfTensor>> };
 }
 
+/** tfjs knows these by name; other paddings are refused when a model is built. */
+export type TfPadding = "same" | "valid";
+
 export interface TfPooling {
   readonly poolSize: [number, number];
   readonly strides: [number, number];
-  readonly padding: "same" | "valid";
+  readonly padding: TfPadding;
   readonly name: string;
 }
 

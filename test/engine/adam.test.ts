@@ -207,6 +207,14 @@ describe("Adam", () => {
     await withSession(chain, data, { batch: 8, optimizer: "adam" }, async (session) => {
       session.write(formulaWeights(chain, 0.5));
       await assert.rejects(session.train(epoch(order)), /opened for Adam and needs adam: \{ beta1/);
+      const moments = Object.fromEntries(
+        Object.entries(formulaWeights(chain, 0.5)).map(([key, w]) => [key, w.map((x) => x * x)]),
+      );
+      moments["fc2.b"] = (moments["fc2.b"] as Float32Array).with(3, -1);
+      assert.throws(
+        () => session.write(formulaWeights(chain, 0.5), moments, moments),
+        /write: secondMoments must be finite numbers ≥ 0, got -1 at "fc2.b"\[3\]/,
+      );
       await refuses(session, { beta1: 1 }, /beta1 must be from 0 to below 1, got 1/);
       await refuses(session, { beta2: Number.NaN }, /beta2 must be from 0 to below 1, got NaN/);
       await refuses(session, { epsilon: 0 }, /epsilon must be a number ≥ 1e-12, got 0/);

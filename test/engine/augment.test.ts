@@ -196,10 +196,11 @@ describe("augmentation", () => {
     const engine = wasmEngine({ threads: 1 });
     const bad = { ...data, augment: { flip: true, crop: 0.5 } };
     await assert.rejects(engine.open(deep, bad, { batch: 2 }), /wasm engine: crop must be/);
-    const other = { ...changed, shape: [5, 4, 3] as const };
+    const flipped = { flip: true, crop: 0 };
+    const other = { ...changed, shape: [1, 1, 60] as const, augment: flipped };
     await assert.rejects(
       engine.open(deep, other, { batch: 2 }),
-      /augmented images must have the shape network "deep" reads, \[4, 5, 3\]; formula data has \[5, 4, 3\]/,
+      /augmented images must have the shape network "deep" reads, \[4, 5, 3\]; formula data has \[1, 1, 60\]/,
     );
   });
 

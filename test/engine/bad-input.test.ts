@@ -85,9 +85,16 @@ for (const name of ["wasm", "tfjs"] as const) {
       });
 
     it("a layer it cannot train: which, of what kind, and what trains it", async () => {
-      const advice = /"odd" is custom, .*write engine: tfjs\(tf, \{ model/;
+      const advice = /"odd" is custom.*write engine: tfjs\(tf, \{ model/i;
       await assert.rejects(engine.open(unsupported, data, { batch: 4 }), advice);
     });
+
+    it("images whose numbers are as many, but in another order", () =>
+      refuses(
+        images(20, [1, 6, 6], 4),
+        4,
+        'network "small conv" reads images of [6, 6, 1], squares has [1, 6, 6]. Both are [height, width, channels]: transpose the images, or describe the network with input: [1, 6, 6].',
+      ));
 
     it("images of another shape: both shapes, and what to write", () =>
       refuses(

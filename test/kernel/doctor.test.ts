@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { examine, type Finding, type Patient, report } from "../../kernel/doctor.ts";
@@ -71,6 +71,13 @@ describe("doctor", () => {
       `[ "$1" = --version ] && echo v24.21.0 && exit\n${more}\nexec "${process.execPath}" "$@"`,
     );
 
+  /** A tfjs of one backend, on a TensorFlow if it has one. */
+  const tensorflow = (backend: string, version?: string): string => `
+    exports.ready = async () => true;
+    exports.engine = () => ({ registryFactory: { ${backend}: 0 } });
+    exports.backend = () => (${JSON.stringify(version ? { binding: { TF_Version: version } } : {})});
+    exports.add = (a, b) => ({ dataSync: () => [a + b] });`;
+
   /** A machine on which everything is there. */
   function everything(): void {
     program("bin/python3", "echo 3.11.7");
@@ -83,9 +90,8 @@ describe("doctor", () => {
     write("root/package.json", '{ "version": "0.9.0" }');
     write("root/dist/engine/kernels.wasm", wasmModule(true));
     write("root/dist/math/kernels.wasm", wasmModule(false));
-    const tf = "exports.add = (a, b) => ({ dataSync: () => [a + b] });";
-    module("project", "@tensorflow/tfjs-node", tf);
-    module("project", "@tensorflow/tfjs", "");
+    module("project", "@tensorflow/tfjs-node", tensorflow("tensorflow", "2.9.1"));
+    module("project", "@tensorflow/tfjs", tensorflow("cpu"));
   }
 
   const statuses = (findings: readonly Finding[]): Record<string, string> =>
@@ -118,6 +124,9 @@ describe("doctor", () => {
 
   it("where everything is there, is content and says where", async () => {
     everything();
+    patient = { ...patient, env: { ...patient.env, TF_ENABLE_ONEDNN_OPTS: "1" } };
+    const threads = Math.min(availableParallelism(), 8);
+    const native = join(folder, "project", "node_modules", "@tensorflow/tfjs-node");
     const findings = await examine(patient);
     assert.deepEqual(
       findings.map(({ name, status, detail, fix }) => [name, status, detail, fix]),
@@ -129,10 +138,13 @@ describe("doctor", () => {
         ["figure renderer", join(folder, "data/labextensions/lclab-plotly")],
         ["zeromq", "1.2.3"],
         ["esbuild", "1.2.3"],
-        ["WASM engine", `lclab 0.9.0 (${join(folder, "root/dist/engine/kernels.wasm")})`],
+        [
+          "WASM engine",
+          `lclab 0.9.0, ${threads} thread${threads === 1 ? "" : "s"} (${join(folder, "root/dist/engine/kernels.wasm")})`,
+        ],
         ["WASM algebra", `lclab 0.9.0 (${join(folder, "root/dist/math/kernels.wasm")})`],
-        ["@tensorflow/tfjs-node", "1.2.3"],
-        ["@tensorflow/tfjs", "1.2.3"],
+        ["@tensorflow/tfjs-node", `1.2.3 on TensorFlow 2.9.1 (${native}), oneDNN on`],
+        ["@tensorflow/tfjs", "1.2.3, backends cpu"],
         ["Python", "3.11.7 (python3)"],
       ].map(([name, detail]) => [name, "ok", detail, undefined]),
     );
@@ -238,7 +250,7 @@ describe("doctor", () => {
       () => module("project", "@tensorflow/tfjs-node", "throw new Error('libtensorflow');"),
       "@tensorflow/tfjs-node",
       "optional",
-      /^1\.2\.3 is installed and does not load/,
+      /^1\.2\.3 in .*tfjs-node does not load/,
     ],
     [
       "another package under the name of tfjs-node",
@@ -246,6 +258,32 @@ describe("doctor", () => {
       "@tensorflow/tfjs-node",
       "optional",
       /^is @tensorflow\/tfjs 1\.2\.3 under this name/,
+    ],
+    [
+      "a tfjs-node that computes wrongly",
+      () =>
+        module(
+          "project",
+          "@tensorflow/tfjs-node",
+          `${tensorflow("t", "2")}; exports.add = () => ({ dataSync: () => [4] });`,
+        ),
+      "@tensorflow/tfjs-node",
+      "optional",
+      /does not load/,
+    ],
+    [
+      "oneDNN that is left to TensorFlow",
+      () => {},
+      "@tensorflow/tfjs-node",
+      "ok",
+      /TF_ENABLE_ONEDNN_OPTS=1, set before the import/,
+    ],
+    [
+      "a tfjs that does not load",
+      () => module("project", "@tensorflow/tfjs", "throw new Error();"),
+      "@tensorflow/tfjs",
+      "optional",
+      /^1\.2\.3 does not load/,
     ],
     ["a Python 3.8", () => program("bin/python3", "echo 3.8.1"), "Python", "optional", /^3\.8\.1/],
   ];
@@ -267,7 +305,27 @@ describe("doctor", () => {
     const detail = (name: string) => findings.find((one) => one.name === name)?.detail;
     assert.equal(detail("Jupyter"), `JupyterLab 4.5.0 (${join(folder, own)})`);
     assert.equal(detail("kernelspec"), 'Jupyter has no kernel "lclab"');
-    assert.equal(detail("@tensorflow/tfjs"), "1.2.3");
+    assert.equal(detail("@tensorflow/tfjs"), "1.2.3, backends cpu");
+  });
+
+  it("says how to get a tfjs-node: into the project, or beside an alias in a folder of its own", async () => {
+    const name = "@tensorflow/tfjs-node";
+    const script = `"${join(folder, "root", "scripts", "tfjs-node.mjs")}"`;
+    const fix = async () => (await finding(name)).fix;
+    // What lclab itself has under that name is not the user's.
+    module("root", name, tensorflow("cpu"), "@tensorflow/tfjs");
+    assert.equal((await finding(name)).detail, "not installed");
+    const project = `"${join(folder, "project")}"`;
+    assert.ok((await fix())?.endsWith(`write node ${script} --folder ${project}`));
+    module("project", name, tensorflow("cpu"), "@tensorflow/tfjs");
+    assert.ok((await fix())?.endsWith(`write node ${script}`));
+    const { detail } = await finding("@tensorflow/tfjs");
+    assert.equal(detail, "1.2.3 as @tensorflow/tfjs-node, backends cpu");
+    module("root/.lclab/tfjs-node", name, tensorflow("tensorflow", "2.21.0"));
+    const found = await finding(name);
+    const place = join(folder, "root/.lclab/tfjs-node/node_modules", name);
+    assert.equal(found.status, "ok");
+    assert.ok(found.detail.startsWith(`1.2.3 on TensorFlow 2.21.0 (${place})`), found.detail);
   });
 
   it("reports one line each", () => {

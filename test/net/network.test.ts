@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { conv2d, dense, model, network, relu, tanh, weightsOf } from "../../src/net/network.ts";
+import {
+  batchNorm,
+  conv2d,
+  dense,
+  model,
+  network,
+  relu,
+  tanh,
+  weightsOf,
+} from "../../src/net/network.ts";
 import { lenet300 } from "../../src/net/zoo.ts";
 
 describe("network", () => {
@@ -63,6 +72,10 @@ describe("network", () => {
     assert.throws(
       make(conv2d("a", 2, { kernel: [5, 5] })),
       /layer "a" has a 5 × 5 window, larger than its 4 × 4 input/,
+    );
+    assert.throws(
+      make(dense("a", 2), batchNorm("n", { epsilon: -1 })),
+      /layer "n" \(batchNorm\) needs epsilon from 0 and momentum from 0 to 1, got -1 and 0.1/,
     );
     assert.throws(make(dense("a", 0)), /layer "a": units must be a whole number from 1, got 0/);
     assert.throws(make(tanh()), /"bad" has no layer with weights/);

@@ -2,12 +2,15 @@ import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import { checkParameters } from "../../net/tfjs.ts";
-import { buildTfjs } from "../../net/tfjs-build.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
-import { bindings, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
-import { endsInSoftmax } from "../../net/tfjs-read.ts";
-import { fingerprint } from "../augment.ts";
+import { type Binding, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
+import {
+  checkEpoch,
+  checkImportance,
+  checkSecondMoments,
+  checkWeights,
+  powers,
+} from "../checks.ts";
 import type {
   EngineSession,
   EpochOptions,
@@ -16,111 +19,57 @@ import type {
   Moments,
   OpenOptions,
 } from "../engine.ts";
-import { checkMachine } from "../machine.ts";
-import {
-  checkData,
-  checkEpoch,
-  checkImportance,
-  checkOptimizer,
-  checkWeights,
-  powers,
-} from "../wasm/checks.ts";
-import { lossOf, type TfjsLoss } from "./loss.ts";
+import { fingerprint } from "../fingerprint.ts";
+import type { Forward } from "./forward.ts";
+import type { TfjsLoss } from "./loss.ts";
 import { countErrors, gather, type Minibatch } from "./minibatch.ts";
-import { type Gradients, restore, type Slot, snapshot, update } from "./slots.ts";
+import {
+  disposeRates,
+  type Gradients,
+  type Rates,
+  ratesOf,
+  restore,
+  type Slot,
+  snapshot,
+  update,
+} from "./slots.ts";
 
 /** Examples per minibatch of an evaluation. */
 const EVALUATION_ROWS = 256;
 const PROGRESS_MS = 100;
 
-/** Models in a session: a second one would train the same variables. */
-const inUse = new WeakSet<TfLayersModel>();
-
-/** @throws RangeError or LCError before anything is changed. */
-export async function openSession(
-  tf: Tf,
-  network: Network,
-  data: Dataset,
-  options: OpenOptions & { readonly model?: TfLayersModel; readonly loss?: TfjsLoss },
-): Promise<EngineSession> {
-  const { model: own, batch } = options;
-  checkOptimizer("tfjs engine", options.optimizer);
-  const size = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
-  const end = own?.outputs[0]?.shape ?? [null, size(network.layers.at(-1)?.outputShape ?? [])];
-  const outputs = end[1];
-  if (own && (own.outputs.length !== 1 || end.length !== 2 || typeof outputs !== "number")) {
-    throw new RangeError(
-      `tfjs engine: the model must have one output of shape [examples, classes], got ${own.outputs.length} of shape [${end.map((n) => n ?? "?").join(", ")}].`,
-    );
-  }
-  checkData("tfjs engine", network, data, batch, outputs as number);
-  checkMemory(network, data, batch);
-  if (own) checkParameters("tfjs engine", network, own);
-  if (own && inUse.has(own)) {
-    throw new LCError(
-      "LC_ENGINE",
-      `tfjs engine: the model "${own.name}" is in another session. Close that one first.`,
-    );
-  }
-  const model = own ?? buildTfjs(tf, network, false);
-  inUse.add(model);
-  const loss = options.loss ?? lossOf(tf, network.loss, own !== undefined && endsInSoftmax(own));
-  const session = new Session(tf, network, data, model, {
-    ...options,
-    ...{ loss, outputs: outputs as number },
-  });
-  try {
-    session.tryLoss();
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
-  return session;
+/** What `openSession` has checked and built. */
+export interface SessionOptions extends OpenOptions {
+  /** The user's. */
+  readonly model?: TfLayersModel;
+  readonly variables: readonly Binding[];
+  readonly loss: TfjsLoss;
+  readonly forward: Forward;
+  readonly outputs: number;
+  /** Called once, by `close`. */
+  readonly onClose: () => void;
 }
 
-/** Weights, momentum and gradients, and the outputs of all layers of a minibatch, in float32: less than tfjs will take. */
-function checkMemory(network: Network, data: Dataset, batch: number): void {
-  const parameters = network.parameters.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
-  const outputs = network.layers.reduce(
-    (sum, { outputShape }) => sum + outputShape.reduce((product, n) => product * n, 1),
-    0,
-  );
-  const bytes = 4 * (3 * parameters + batch * outputs);
-  const needed = `at least ${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  checkMachine("tfjs engine", `network "${network.name}" with ${data.name}`, bytes, needed);
-}
-
-class Session implements EngineSession {
+/** One network, or model of the user's, in training; `openSession` makes it. */
+export class Session implements EngineSession {
   readonly #tf: Tf;
   readonly #network: Network;
   readonly #data: Dataset;
-  readonly #model: TfLayersModel;
-  readonly #options: OpenOptions & { readonly loss: TfjsLoss; readonly outputs: number };
+  readonly #options: SessionOptions;
   readonly #slots: readonly Slot[];
-  /** The user's weights, put back at the end; undefined for a model of our own. */
+  /** The weights of the user's model, put back at the end. */
   readonly #before: readonly TfTensor[] | undefined;
   #closed = false;
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #running = 0;
 
-  constructor(
-    tf: Tf,
-    network: Network,
-    data: Dataset,
-    model: TfLayersModel,
-    options: OpenOptions & {
-      readonly model?: TfLayersModel;
-      readonly loss: TfjsLoss;
-      readonly outputs: number;
-    },
-  ) {
+  constructor(tf: Tf, network: Network, data: Dataset, options: SessionOptions) {
     this.#tf = tf;
     this.#network = network;
     this.#data = data;
-    this.#model = model;
     this.#options = options;
-    this.#slots = bindings(model).map((binding) => ({
+    this.#slots = options.variables.map((binding) => ({
       ...binding,
       velocity: tf.zerosLike(binding.variable),
       second: options.optimizer === "adam" ? tf.zerosLike(binding.variable) : undefined,
@@ -132,7 +81,7 @@ class Session implements EngineSession {
   /** A layer or loss that throws does so here, and not inside a gradient, which would keep its tensors. */
   tryLoss(): void {
     const { x, labels } = this.#gather("train", [0]);
-    const outputs = () => this.#model.apply(x, { training: false }) as TfTensor;
+    const outputs = () => this.#options.forward(x, undefined);
     try {
       this.#tf.dispose(this.#tf.tidy(() => this.#loss(labels, outputs())));
     } finally {
@@ -144,7 +93,10 @@ class Session implements EngineSession {
     this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
-    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
+    if (secondMoments) {
+      checkWeights("write: secondMoments", this.#network, secondMoments);
+      checkSecondMoments(secondMoments);
+    }
     writeVariables(this.#tf, this.#slots, weights);
     const tensor = (slot: Slot, values: Float32Array | undefined) =>
       values ? toTensor(this.#tf, slot, values) : this.#tf.zerosLike(slot.variable);
@@ -195,48 +147,55 @@ class Session implements EngineSession {
 
   async #train(options: EpochOptions): Promise<EpochResult> {
     const { order, from, signal, onProgress } = options;
+    const { seed = fingerprint(order) } = options;
     const { train } = this.#data;
     const { batch } = this.#options;
     const { adam } = options;
     const batches = Math.ceil(train.count / batch);
     checkEpoch(options, train.count, batches, this.#options.optimizer);
     const start = performance.now();
-    const seed = options.seed ?? fingerprint(order);
     let corrections = adam ? powers(adam) : ([0, 0] as const);
     let [next, lossSum, examples, finite, told] = [from, 0, 0, true, start];
-    while (next < batches && finite && !signal?.aborted) {
-      const chosen = order.subarray(next * batch, (next + 1) * batch);
-      const loss = await this.#step(chosen, seed, options, corrections);
-      finite = Number.isFinite(loss);
-      if (!finite) break;
-      next++;
-      if (adam) corrections = [corrections[0] * adam.beta1, corrections[1] * adam.beta2];
-      lossSum += loss * chosen.length;
-      examples += chosen.length;
-      if (onProgress && performance.now() - told >= PROGRESS_MS) {
-        told = performance.now();
-        onProgress({ batches: next, loss: lossSum / examples });
+    const rates = ratesOf(this.#tf, options);
+    try {
+      while (next < batches && finite && !signal?.aborted) {
+        const chosen = order.subarray(next * batch, (next + 1) * batch);
+        const minibatch = this.#gather("train", chosen, seed);
+        const loss = await this.#step(minibatch, rates, corrections, `${seed} ${next}`);
+        finite = Number.isFinite(loss);
+        if (!finite) break;
+        next++;
+        if (adam) corrections = [corrections[0] * adam.beta1, corrections[1] * adam.beta2];
+        lossSum += loss * chosen.length;
+        examples += chosen.length;
+        if (onProgress && performance.now() - told >= PROGRESS_MS) {
+          told = performance.now();
+          onProgress({ batches: next, loss: lossSum / examples });
+        }
+        await this.#breathe();
       }
-      await this.#breathe();
+    } finally {
+      disposeRates(this.#tf, rates);
     }
     return { next, lossSum, examples, finite, seconds: (performance.now() - start) / 1000 };
   }
 
   /** One minibatch; its loss. If that is not finite, nothing has changed. */
   async #step(
-    chosen: Uint32Array,
-    seed: number,
-    options: EpochOptions,
+    minibatch: Minibatch,
+    rates: Rates,
     corrections: readonly [number, number],
+    masks: string,
   ): Promise<number> {
     const tf = this.#tf;
     // Moving statistics change in the forward pass.
     const frozen = this.#slots.filter(({ trainable }) => !trainable);
     const before = snapshot(tf, frozen);
-    const { loss, grads } = await this.#gradients(this.#gather("train", chosen, seed), true);
+    const { loss, grads } = await this.#gradients(minibatch, masks);
     if (Number.isFinite(loss)) {
-      for (const slot of this.#slots)
-        if (slot.trainable) update(tf, slot, grads, options, corrections);
+      for (const slot of this.#slots) {
+        if (slot.trainable) update(tf, slot, grads, rates, corrections);
+      }
       tf.dispose(before);
     } else {
       restore(tf, frozen, before);
@@ -266,7 +225,7 @@ class Session implements EngineSession {
       const { x, labels, classes } = this.#gather(split, chosen);
       try {
         const [loss, outputs] = this.#tf.tidy(() => {
-          const y = this.#model.apply(x, { training: false }) as TfTensor;
+          const y = this.#options.forward(x, undefined);
           return [this.#loss(labels, y), y];
         }) as [TfTensor, TfTensor];
         lossSum += ((await loss.data())[0] as number) * rows;
@@ -293,7 +252,7 @@ class Session implements EngineSession {
     try {
       for (let n = 0; n < count; n++) {
         signal?.throwIfAborted();
-        const { loss, grads } = await this.#gradients(this.#gather("train", [n]), false);
+        const { loss, grads } = await this.#gradients(this.#gather("train", [n]), undefined);
         for (const [name, g] of Object.entries(grads)) {
           const sum = sums.get(name) as TfTensor;
           sums.set(name, tf.tidy(() => tf.add(sum, tf.square(g))) as TfTensor);
@@ -323,9 +282,10 @@ class Session implements EngineSession {
     for (const { velocity, second, target, importance } of this.#slots) {
       tf.dispose([velocity, second, target, importance].filter((tensor) => tensor !== undefined));
     }
+    const { variables, onClose } = this.#options;
     if (this.#before) restore(tf, this.#slots, this.#before);
-    else this.#model.dispose();
-    inUse.delete(this.#model);
+    else tf.dispose(variables.map(({ variable }) => variable));
+    onClose();
   }
 
   /** @param seed Given: with augmented images. */
@@ -336,8 +296,8 @@ class Session implements EngineSession {
   }
 
   /** Loss of a minibatch, and its gradients by variable name. Frees the minibatch. */
-  async #gradients({ x, labels }: Minibatch, training: boolean): Promise<Gradients> {
-    const body = () => this.#loss(labels, this.#model.apply(x, { training }) as TfTensor);
+  async #gradients({ x, labels }: Minibatch, masks: string | undefined): Promise<Gradients> {
+    const body = () => this.#loss(labels, this.#options.forward(x, masks));
     const variables = this.#slots.filter((slot) => slot.trainable).map((slot) => slot.variable);
     try {
       const { value, grads } = this.#tf.variableGrads(body, variables);
@@ -349,10 +309,11 @@ class Session implements EngineSession {
     }
   }
 
-  /** Mean loss, with what the model's layers add to it. */
+  /** Mean loss, with what the layers of the user's model add to it. */
   #loss(labels: TfTensor, outputs: TfTensor): TfTensor {
     const loss = this.#tf.mean(this.#options.loss(labels, outputs));
-    return this.#model.calculateLosses().reduce((sum, more) => this.#tf.add(sum, more), loss);
+    const more = this.#options.model?.calculateLosses() ?? [];
+    return more.reduce((sum, term) => this.#tf.add(sum, term), loss);
   }
 
   #values(of: (slot: Slot) => Float32Array): Record<string, Float32Array> {

@@ -11,8 +11,7 @@ const SPINS = 20_000;
 /**
  * The default engine: our own WASM SIMD kernels in worker threads over one shared memory. Trains every layer that
  * `network` describes (batch norm, shortcuts and local response norm on images only), with softmax cross-entropy or
- * squared error ½ ‖z − onehot‖²; Fisher information is there for dense nets. The same seed gives the same bytes on every machine, with any number
- * of threads: no fused multiply-add, no library functions, and every sum in an order fixed by the shapes.
+ * squared error ½ ‖z − onehot‖². The same seed gives the same bytes on every machine, with any number of threads: no fused multiply-add, no library functions, and every sum in an order fixed by the shapes.
  * @throws RangeError if `threads` is not a whole number from 1 to 64.
  * @example
  * wasmEngine({ threads: 2 }).name   //=> "wasm"

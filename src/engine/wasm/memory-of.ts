@@ -1,14 +1,14 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { Model } from "../../net/network.ts";
 import { type Displayable, displaySymbol } from "../../notebook.ts";
+import { checkData, checkOptimizer } from "../checks.ts";
 import type { OpenOptions } from "../engine.ts";
-import { checkData, checkOptimizer } from "./checks.ts";
 import { threadsOf } from "./engine.ts";
 import { type Parts, partsInWords, plan } from "./plan.ts";
 
 /** The memory a session of the WASM engine takes, all of it planned before the start: none is allocated later. */
 export interface SessionMemory extends Parts, Displayable {
-  /** The sum: the peak, in bytes. At most 2³². */
+  /** The sum: the peak, in bytes. A session of more than 2³² cannot be opened. */
   readonly bytes: number;
   toString(): string;
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import { checkMachine } from "../machine.ts";
@@ -8,6 +9,9 @@ import { type WasmMemory, webAssembly } from "./webassembly.ts";
 const MAX_BYTES = 2 ** 32;
 const PAGE = 65536;
 
+/** Images copied in one go, about a millisecond for each MiB where pages are fresh: other events of the caller come between. */
+const COPY_BYTES = 2 ** 23;
+
 /** A session's shared memory through the host's views. */
 export interface Memory {
   readonly wasm: WasmMemory;
@@ -17,10 +21,10 @@ export interface Memory {
 }
 
 /**
- * Allocates the memory of `plan`, once and for good, and puts programs and data into it.
+ * Allocates the memory of `plan`, once and for good, and puts programs and data into it, without blocking the event loop.
  * @throws LCError LC_MEMORY if it does not fit.
  */
-export function allocate(plan: Plan, data: Dataset, what: string): Memory {
+export async function allocate(plan: Plan, data: Dataset, what: string): Promise<Memory> {
   const wasm = reserve(plan, what);
   const memory: Memory = {
     wasm,
@@ -31,8 +35,12 @@ export function allocate(plan: Plan, data: Dataset, what: string): Memory {
   for (const { offset, words } of plan.programs.values()) memory.words.set(words, offset / 4);
   memory.floats.set(data.mean, plan.compiled.mean / 4);
   for (const name of ["train", "test"] satisfies SplitName[]) {
-    memory.bytes.set(data[name].images, plan.splits[name].images);
-    memory.bytes.set(data[name].labels, plan.splits[name].labels);
+    const { images, labels } = data[name];
+    for (let at = 0; at < images.length; at += COPY_BYTES) {
+      memory.bytes.set(images.subarray(at, at + COPY_BYTES), plan.splits[name].images + at);
+      await setImmediate();
+    }
+    memory.bytes.set(labels, plan.splits[name].labels);
   }
   return memory;
 }

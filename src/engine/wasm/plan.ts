@@ -58,7 +58,7 @@ export function plan(
   });
   const planned = arena.bytes;
   const { train, evaluate, evaluateOther, fisher } = compiled;
-  const all = [train, evaluate, evaluateOther, ...(fisher ? [fisher] : [])];
+  const all = [train, evaluate, evaluateOther, fisher];
   const programs = all.map((program) => {
     const words = encode(program);
     return [

@@ -1,7 +1,15 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import { fingerprint } from "../augment.ts";
+import {
+  checkData,
+  checkEpoch,
+  checkImportance,
+  checkOptimizer,
+  checkSecondMoments,
+  checkWeights,
+  powers,
+} from "../checks.ts";
 import type {
   AdamStep,
   EngineSession,
@@ -11,17 +19,10 @@ import type {
   Moments,
   OpenOptions,
 } from "../engine.ts";
+import { fingerprint } from "../fingerprint.ts";
 import type { Program } from "../program.ts";
 import { load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
-import {
-  checkData,
-  checkEpoch,
-  checkImportance,
-  checkOptimizer,
-  checkWeights,
-  powers,
-} from "./checks.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
 import { type Plan, plan, type SplitName } from "./plan.ts";
@@ -54,7 +55,7 @@ export async function openSession(
   const planned = plan(network, data, options, threads);
   checkData("wasm engine", network, data, batch);
   const module = await kernelModule();
-  const memory = allocate(planned, data, `network "${network.name}" with ${data.name}`);
+  const memory = await allocate(planned, data, `network "${network.name}" with ${data.name}`);
   const { control } = planned;
   memory.words[(control + layout.SPINS) / 4] = spins;
   const pool = await Pool.start(threads, (thread) => {
@@ -97,7 +98,10 @@ class Session implements EngineSession {
     const { floats } = this.#idle("write");
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
-    if (secondMoments) checkWeights("write: secondMoments", this.#network, secondMoments);
+    if (secondMoments) {
+      checkWeights("write: secondMoments", this.#network, secondMoments);
+      checkSecondMoments(secondMoments);
+    }
     this.#storeWeights(floats, weights);
     const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) => {
       if (values) store(floats, slot, offset, values);
@@ -158,6 +162,7 @@ class Session implements EngineSession {
     new Uint32Array(memory.wasm.buffer, orderOffset, order.length).set(order);
     memory.floats[(control + layout.RATE) / 4] = options.rate;
     memory.floats[(control + layout.MOMENTUM) / 4] = options.momentum;
+    memory.floats[(control + layout.DECAY) / 4] = options.weightDecay ?? 0;
     memory.words[(control + layout.SEED) / 4] = options.seed ?? fingerprint(order);
     this.#setAdam(memory, options.adam);
     for (const { key, penalty } of this.#slots) {
@@ -218,12 +223,6 @@ class Session implements EngineSession {
     weights: Weights | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Record<string, Float32Array>> {
-    const { fisher } = this.#plan.compiled;
-    if (!fisher) {
-      throw new RangeError(
-        `fisher: network "${this.#network.name}" has layers other than dense, tanh, relu and flatten, for which this engine has no Fisher information yet. Use a network of those, or importance weights of your own.`,
-      );
-    }
     if (weights) checkWeights("fisher", this.#network, weights);
     signal?.throwIfAborted();
     const { floats } = memory;
@@ -237,7 +236,7 @@ class Session implements EngineSession {
       if (weights) this.#storeWeights(floats, weights);
       clear();
       const { stop } = await this.#pass(memory, {
-        ...{ program: fisher, split: "train", batch: compiled.evaluationBatch },
+        ...{ program: compiled.fisher, split: "train", batch: compiled.fisherBatch },
         ...{ first: 0, order: 0, signal },
       });
       if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();

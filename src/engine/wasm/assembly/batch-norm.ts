@@ -72,7 +72,7 @@ export function batchStatisticsTask(op: usize, j: usize, control: usize): void {
   }
 }
 
-/** Coefficients of one panel from the running statistics. */
+/** Coefficients of one panel from the running statistics, which depend on no z: B and C are 0. */
 export function fixedStatisticsTask(op: usize, j: usize): void {
   const mean: usize = load<u32>(op), variance: usize = load<u32>(op, 4);
   const gamma: usize = load<u32>(op, 12), beta: usize = load<u32>(op, 16);
@@ -82,13 +82,16 @@ export function fixedStatisticsTask(op: usize, j: usize): void {
     const at = (j * 8 + i) * 4;
     const m: f64 = load<f32>(mean + at), v: f64 = load<f32>(variance + at);
     coefficients(to + i * 4, load<f32>(gamma + at), load<f32>(beta + at), m, v, epsilon);
+    store<f32>(to + i * 4, 0, 160);
+    store<f32>(to + i * 4, 0, 192);
   }
 }
 
+/** Without any variance (ε = 0, in columns past the channels for one) 1/σ is 0 and y = β: ∞ would spread from there. */
 // @ts-ignore: decorator
 @inline
 function coefficients(to: usize, gamma: f64, beta: f64, mean: f64, variance: f64, epsilon: f64): void {
-  const inverse = 1 / sqrt(variance + epsilon);
+  const inverse = variance + epsilon > 0 ? 1 / sqrt(variance + epsilon) : 0;
   store<f32>(to, <f32>(gamma * inverse));
   store<f32>(to, <f32>(beta - mean * (gamma * inverse)), 32);
   store<f32>(to, <f32>mean, 64);

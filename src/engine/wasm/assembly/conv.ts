@@ -27,7 +27,7 @@ export function convRows(op: usize, begin: usize, end: usize, control: usize, sc
   const filters: usize = load<u32>(op, WINDOW + 16);
   const kind = load<i32>(op, WINDOW + 20);
   const pixels = outputPixels(op);
-  const inputs = (windowSize(op) + 7) / 8;
+  const terms = windowSize(op), inputs = (terms + 7) / 8;
   const outputs = (filters + 7) / 8;
   const last = min<usize>(end, load<u32>(control, ROWS));
   const sources = scratch + PATCHES;
@@ -45,7 +45,7 @@ export function convRows(op: usize, begin: usize, end: usize, control: usize, sc
         const block = to + (pixel / 16 * outputs + j) * PANEL_BYTES;
         for (let r: usize = 0; r < rows; r += 4 * ROW_BYTES) {
           const out = block + r;
-          multiply(patches + r, w + j * inputs * SQUARE, inputs, out);
+          multiply(patches + r, w + j * inputs * SQUARE, terms, out);
           for (let i = out; i < out + 4 * ROW_BYTES; i += ROW_BYTES) {
             v128.store(i, activate(f32x4.add(v128.load(i), b0), kind));
             v128.store(i, activate(f32x4.add(v128.load(i, 16), b1), kind), 16);
@@ -78,7 +78,7 @@ export function convInputRows(op: usize, begin: usize, end: usize, control: usiz
       const a = rowAt(from, outputs, pixel);
       for (let k: usize = 0; k < inputs; k++) {
         for (let r: usize = 0; r < rows * ROW_BYTES; r += 4 * ROW_BYTES) {
-          multiply(a + r, wt + k * outputs * SQUARE, outputs, patches + k * PANEL_BYTES + r);
+          multiply(a + r, wt + k * outputs * SQUARE, filters, patches + k * PANEL_BYTES + r);
         }
       }
       for (let r: usize = 0; r < rows; r++) addRow(op, to, pixel + r, patches + r * ROW_BYTES);
@@ -105,6 +105,8 @@ export function convGradientTask(op: usize, task: usize, control: usize, scratch
   const run = task % runs;
   const sums = <usize>load<u32>(op, WINDOW + 20) + chunk * inputs * outputs * SQUARE;
   const from = run * inputs / runs, to = (run + 1) * inputs / runs;
+  // Fours of patch columns; those that only fill the last panel keep their zeros.
+  const fours = (min<usize>(windowSize(op), to * 8) - from * 8 + 3) / 4;
   const sources = scratch + PATCHES;
   const patches = sources + (to - from) * ROW_BYTES;
   const block = (to - from) * PANEL_BYTES;
@@ -124,7 +126,7 @@ export function convGradientTask(op: usize, task: usize, control: usize, scratch
       }
       for (let j: usize = 0; j < outputs; j++) {
         const g = gradient + (pixel / 16 * outputs + j) * PANEL_BYTES;
-        for (let k: usize = 0; k < (to - from) * 2; k++) {
+        for (let k: usize = 0; k < fours; k++) {
           const columns = patches + (k >> 1) * PANEL_BYTES + (k & 1) * 16;
           const out = sums + (j * inputs + from) * SQUARE + k * 128;
           accumulateRows(columns, block, g, outputs * PANEL_BYTES, count, out);

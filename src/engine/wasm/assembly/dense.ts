@@ -37,7 +37,7 @@ export function denseRows(op: usize, begin: usize, end: usize): void {
       const y0 = rowAt(y, yPanels, row);
       for (let j = from; j < to; j++) {
         const out = y0 + j * PANEL_BYTES;
-        multiply(a, w + j * xPanels * SQUARE, xPanels, out);
+        multiply(a, w + j * xPanels * SQUARE, xPanels * 8, out);
         const b0 = v128.load(bias + j * ROW_BYTES);
         const b1 = v128.load(bias + j * ROW_BYTES, 16);
         for (let i = out; i < out + 4 * ROW_BYTES; i += ROW_BYTES) {
@@ -66,7 +66,7 @@ export function denseInputRows(op: usize, begin: usize, end: usize): void {
       const x0 = rowAt(0, xPanels, row);
       for (let k = from; k < to; k++) {
         const at = x0 + k * PANEL_BYTES;
-        multiply(a, wt + k * dyPanels * SQUARE, dyPanels, dx + at);
+        multiply(a, wt + k * dyPanels * SQUARE, dyPanels * 8, dx + at);
         for (let i = at; i < at + 4 * ROW_BYTES; i += 16) {
           v128.store(dx + i, flush(derivative(v128.load(dx + i), v128.load(y + i), kind)));
         }

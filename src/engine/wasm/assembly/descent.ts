@@ -1,6 +1,6 @@
 import { flush } from "./elementary";
 import {
-  ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON, ADAM_POWER1, ADAM_POWER2, ADAM_SECOND, RATE,
+  ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON, ADAM_POWER1, ADAM_POWER2, ADAM_SECOND, DECAY, RATE,
 } from "./layout";
 
 /** Bytes from a parameter's momentum to its second moment, the same for all; 0 for Nesterov SGD. */
@@ -14,9 +14,13 @@ let keep2: f32 = 0;
 let take2: f32 = 0;
 let epsilon: f32 = 0;
 
+/** Weight decay. */
+let decay: f32 = 0;
+
 /** Reads the optimiser's constants; once per minibatch and thread, before any update. */
 export function beginDescent(control: usize): void {
   second = load<u32>(control, ADAM_SECOND);
+  decay = load<f32>(control, DECAY);
   if (!second) return;
   const beta1 = load<f64>(control, ADAM_BETA1), beta2 = load<f64>(control, ADAM_BETA2);
   step = <f32>(<f64>load<f32>(control, RATE) / (1 - load<f64>(control, ADAM_POWER1)));
@@ -49,8 +53,16 @@ export function addPenalty(g: usize, w: usize, t: usize, h: usize, bytes: usize,
 // @ts-ignore: decorator
 @inline
 export function descend(g: usize, w: usize, v: usize, momentum: v128, rate: v128): void {
+  if (decay != 0) addDecay(g, w);
   if (second) adam(g, w, v);
   else nesterov(g, w, v, momentum, rate);
+}
+
+/** g += decay · w on 8 parameters. */
+function addDecay(g: usize, w: usize): void {
+  const d = f32x4.splat(decay);
+  v128.store(g, f32x4.add(v128.load(g), f32x4.mul(d, v128.load(w))));
+  v128.store(g, f32x4.add(v128.load(g, 16), f32x4.mul(d, v128.load(w, 16))), 16);
 }
 
 /** v = m v + g; w −= rate (g + m v). */

@@ -12,7 +12,10 @@ export function lastExample(end: usize, control: usize): usize {
   return min<usize>(end, load<u32>(control, ROWS));
 }
 
-/** x = pixel / 255 − mean of the minibatch's examples, augmented, as images; the mean is row-major. */
+/**
+ * x = pixel / 255 − mean of the minibatch's examples, augmented, as images; the mean is row-major. Columns past the channels are
+ * cleared: the place was another program's before, and what is in them is multiplied, if only by zeros.
+ */
 export function gatherImageRows(op: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   const x: usize = load<u32>(op);
   const mean: usize = load<u32>(op, 4);
@@ -34,6 +37,7 @@ export function gatherImageRows(op: usize, begin: usize, end: usize, control: us
         const value = <f32>load<u8>(from + i) / 255 - load<f32>(mean + i * 4);
         store<f32>(row + c / 8 * PANEL_BYTES + c % 8 * 4, value);
       }
+      for (let c = channels; c < panels * 8; c++) store<f32>(row + c / 8 * PANEL_BYTES + c % 8 * 4, 0);
     }
   }
 }

@@ -39,6 +39,8 @@ export const ADAM_BETA2 = 144;
 export const ADAM_POWER1 = 152;
 export const ADAM_POWER2 = 160;
 export const ADAM_EPSILON = 168;
+/** f32 weight decay, 0 for none. */
+export const DECAY = 172;
 /** Why the threads stopped: 0 while running, else STOP_…. */
 export const STOP = 192;
 /** f32 learning rate, momentum. */
@@ -87,6 +89,8 @@ export const KERNEL_ACTIVATE_INPUT = 6;
 export const KERNEL_DENSE_UPDATE = 7;
 export const KERNEL_SQUARE = 8;
 export const KERNEL_DENSE_FISHER = 9;
+export const KERNEL_CONV_FISHER = 40;
+export const KERNEL_NORM_FISHER = 41;
 export const KERNEL_GATHER_IMAGE = 10;
 export const KERNEL_CONV = 11;
 export const KERNEL_CONV_INPUT = 12;
@@ -117,6 +121,13 @@ export const KERNEL_SQUARED = 36;
 export const KERNEL_WINOGRAD = 37;
 export const KERNEL_WINOGRAD_WEIGHTS = 38;
 export const KERNEL_WINOGRAD_GRADIENT = 39;
+
+/** Scratch of Winograd's kernels: addresses of a tile's inputs, room of the transforms, bytes between points beyond their panels. */
+export const WINOGRAD_TABLE = 192;
+export const WINOGRAD_ROOM = 576;
+export const WINOGRAD_SKEW = 64;
+/** Panels of channels × of filters up to which a weight gradient transforms 4 blocks of 16 tiles at once; else 2. */
+export const WINOGRAD_FEW = 32;
 
 export const ACTIVATION_NONE = 0;
 export const ACTIVATION_TANH = 1;

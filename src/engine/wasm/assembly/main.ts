@@ -6,7 +6,7 @@ import { convGradientTask, convInputRows, convRows, convUpdateTask } from "./con
 import { denseInputRows, denseRows, denseUpdateTask } from "./dense";
 import { beginDescent } from "./descent";
 import { dropoutRows } from "./dropout";
-import { denseFisherTask, squareRows } from "./fisher";
+import { convFisherTask, denseFisherTask, normFisherTask, squareRows } from "./fisher";
 import { gatherRows } from "./gather";
 import {
   activateImageInputRows, activateImageRows, addRows, addShortcutRows, clearPaddingRows, copyImageRows,
@@ -128,6 +128,8 @@ function tilePhase(
     else if (kernel == layout.KERNEL_WINOGRAD_WEIGHTS) winogradWeightsTask(op + 12, task, scratch);
     else if (kernel == layout.KERNEL_BATCH_STATISTICS) batchStatisticsTask(op + 12, task, control);
     else if (kernel == layout.KERNEL_NORM_GRADIENT) normGradientTask(op + 12, task, control, scratch);
+    else if (kernel == layout.KERNEL_CONV_FISHER) convFisherTask(op + 12, task, control, scratch);
+    else if (kernel == layout.KERNEL_NORM_FISHER) normFisherTask(op + 12, task, control);
     else if (kernel == layout.KERNEL_FIXED_STATISTICS) fixedStatisticsTask(op + 12, task);
     else unreachable();
   }

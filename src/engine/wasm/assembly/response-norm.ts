@@ -47,6 +47,7 @@ export function responseNormRows(op: usize, begin: usize, end: usize, control: u
         const s = scaleAt(x + row, c, channels, reach, k, alpha);
         store<f32>(y + at(row, c), load<f32>(x + at(row, c)) * power(s, quarters));
       }
+      for (let c = channels; c < <i32>panels * 8; c++) store<f32>(y + at(row, c), 0);
     }
   }
 }

@@ -14,14 +14,15 @@ export function rowAt(base: usize, panels: usize, row: usize): usize {
 }
 
 /**
- * out[4][8] = Σₖ a[4][k] · b[k][8], k over 8·`panels` in order. `a` is four rows of a blocked matrix, `b` one
- * weight panel; `out` 128 bytes.
+ * out[4][8] = Σₖ a[4][k] · b[k][8], k over `terms` in order. `a` is four rows of a blocked matrix, `b` one weight panel;
+ * `out` 128 bytes.
  */
-export function multiply(a: usize, b: usize, panels: usize, out: usize): void {
+export function multiply(a: usize, b: usize, terms: usize, out: usize): void {
   let c00 = f32x4.splat(0);
   let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  for (let p: usize = 0; p < panels; p++) {
-    const end = b + PANEL_BYTES / 2;
+  const last = b + terms * ROW_BYTES;
+  do {
+    const end = min<usize>(b + PANEL_BYTES / 2, last);
     do {
       const b0 = v128.load(b);
       const b1 = v128.load(b, 16);
@@ -41,7 +42,7 @@ export function multiply(a: usize, b: usize, panels: usize, out: usize): void {
       b += ROW_BYTES;
     } while (b < end);
     a += PANEL_BYTES - ROW_BYTES;
-  }
+  } while (b < last);
   v128.store(out, c00);
   v128.store(out, c01, 16);
   v128.store(out, c10, 32);

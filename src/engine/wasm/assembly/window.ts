@@ -56,28 +56,39 @@ export function listSources(op: usize, from: usize, to: usize, sources: usize): 
 export function pack(
   op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize, sources: usize,
 ): void {
-  const pixels = outputPixels(op);
+  const rest = outputPixels(op) - pixel;
   const onePanel = load<u32>(op, 8) <= 8;
+  const across: usize = load<u32>(op, 16);
+  const lowest = load<i32>(op) - load<i32>(op, 20), rightmost = load<i32>(op, 4) - load<i32>(op, 24);
+  const down = load<i32>(op, 28), right = load<i32>(op, 32);
+  const before = load<i32>(op, 40);
+  let top = <i32>(pixel / across) * down - load<i32>(op, 36);
+  let left = <i32>(pixel % across) * right - before;
+  const wrap = <i32>across * right - before;
   for (let r: usize = 0; r < 16; r++, out += ROW_BYTES) {
-    if (pixel + r >= pixels) clearRow(from, from, to, out);
-    else if (!onePanel || !packInside(op, image, pixel + r, from, to, out, sources)) {
+    if (r >= rest) {
+      clearRow(from, from, to, out);
+      continue;
+    }
+    const inside = top >= 0 && left >= 0 && top <= lowest && left <= rightmost;
+    if (onePanel && inside) {
+      const first = image + <usize>(top * load<i32>(op, 4) + left) * ROW_BYTES;
+      packInside(op, first, from, to, out, sources);
+    } else {
       packRow(op, image, pixel + r, from, to, out);
+    }
+    left += right;
+    if (left == wrap) {
+      left = -before;
+      top += down;
     }
   }
 }
 
-/** @returns Whether the patch is inside the image, and was packed. */
+/** Columns from…to−1 of the patch whose first pixel is at `first`, all of it inside the image. */
 // @ts-ignore: decorator
 @inline
-function packInside(
-  op: usize, image: usize, pixel: usize, from: usize, to: usize, out: usize, sources: usize,
-): bool {
-  const height = load<i32>(op), width = load<i32>(op, 4);
-  const across: usize = load<u32>(op, 16);
-  const top = <i32>(pixel / across) * load<i32>(op, 28) - load<i32>(op, 36);
-  const left = <i32>(pixel % across) * load<i32>(op, 32) - load<i32>(op, 40);
-  if (top < 0 || left < 0 || top + load<i32>(op, 20) > height || left + load<i32>(op, 24) > width) return false;
-  const first = image + <usize>(top * width + left) * ROW_BYTES;
+function packInside(op: usize, first: usize, from: usize, to: usize, out: usize, sources: usize): void {
   const end = min(to, windowSize(op));
   let k = from;
   for (; k + 8 <= end; k += 8, sources += 32, out += PANEL_BYTES) {
@@ -92,7 +103,6 @@ function packInside(
   }
   for (; k < end; k++, sources += 4, out += 4) store<f32>(out, load<f32>(first + load<u32>(sources)));
   for (; k < to; k++, out += 4) store<f32>(out, 0);
-  return true;
 }
 
 /** Columns from…to−1 (`from` a whole panel) of the patch of one output pixel, as one row at `out`; zero outside image and window. */

@@ -1,7 +1,9 @@
 import { activate } from "./activation";
 import { PATCHES } from "./conv";
 import { SQUARE } from "./dense";
-import { PANEL_BYTES, ROW_BYTES, ROWS } from "./layout";
+import {
+  PANEL_BYTES, ROW_BYTES, ROWS, WINOGRAD_FEW, WINOGRAD_ROOM, WINOGRAD_SKEW, WINOGRAD_TABLE,
+} from "./layout";
 import { accumulateRows, multiply, rowAt, sumRows } from "./tile";
 import { imageBytes, inputBytes, outputPixels, WINDOW } from "./window";
 import { gradient3, input3, output3, taps3, weights3 } from "./winograd-3";
@@ -20,22 +22,16 @@ import { gradient5, input5, output5, taps5, weights5 } from "./winograd-5";
 /** Tiles of a block: rows of a blocked matrix. */
 const TILES: usize = 16;
 
-/** Bytes that keep the points of a tile in different cache sets. */
-const SKEW: usize = 64;
-
-/** Panels of channels × of filters up to which a gradient transforms 64 tiles at once; else 32. */
-const FEW: usize = 32;
-
 /** The thread's scratch: addresses of a tile's inputs, room of the transforms, then zeros. */
 const TABLE: usize = PATCHES;
-const ROOM: usize = TABLE + 192;
-const ZEROS: usize = ROOM + 36 * 16;
+const ROOM: usize = TABLE + WINOGRAD_TABLE;
+const ZEROS: usize = ROOM + WINOGRAD_ROOM;
 
-/** Bytes from point to point of `blocks` blocks of tiles. */
+/** Bytes from point to point of `blocks` blocks of tiles, such that the points of a tile are in different cache sets. */
 // @ts-ignore: decorator
 @inline
 function pointBytes(blocks: usize, panels: usize): usize {
-  return blocks * panels * PANEL_BYTES + SKEW;
+  return blocks * panels * PANEL_BYTES + WINOGRAD_SKEW;
 }
 
 /** Side of a tile of inputs. */
@@ -88,7 +84,8 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
   const filters: usize = load<u32>(op, WINDOW + 16);
   const kind = load<i32>(op, WINDOW + 20);
   const more = load<i32>(op, WINDOW + 24);
-  const inputs = (<usize>load<u32>(op, 8) + 7) / 8, outputs = (filters + 7) / 8;
+  const channels: usize = load<u32>(op, 8);
+  const inputs = (channels + 7) / 8, outputs = (filters + 7) / 8;
   const tiles = tilesOf(op), side = sideOf(op), points = side * side;
   const last = min<usize>(end, load<u32>(control, ROWS));
   const v = scratch + ZEROS + inputs * PANEL_BYTES;
@@ -107,7 +104,7 @@ export function winogradRows(op: usize, begin: usize, end: usize, control: usize
         const a = v + f * vPoint, w = u + f * outputs * inputs * SQUARE, out = m + f * mPoint;
         for (let j: usize = 0; j < outputs; j++) {
           for (let r: usize = 0; r < count * ROW_BYTES; r += 4 * ROW_BYTES) {
-            multiply(a + r, w + j * inputs * SQUARE, inputs, out + j * PANEL_BYTES + r);
+            multiply(a + r, w + j * inputs * SQUARE, channels, out + j * PANEL_BYTES + r);
           }
         }
       }
@@ -195,7 +192,7 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
   const pixels = outputPixels(op), tiles = tilesOf(op), side = sideOf(op), points = side * side;
   const rows: usize = load<u32>(control, ROWS);
   const first = chunk * rows / chunks, end = (chunk + 1) * rows / chunks;
-  const blocks: usize = inputs * outputs > FEW ? 2 : 4;
+  const blocks: usize = inputs * outputs > <usize>WINOGRAD_FEW ? 2 : 4;
   const vPoint = pointBytes(blocks, inputs), gPoint = pointBytes(blocks, outputs);
   const zeroBytes = max(inputs, outputs) * PANEL_BYTES;
   const v = scratch + ZEROS + zeroBytes;
@@ -218,7 +215,7 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
       for (let j: usize = 0; j < outputs; j++) {
         const columns = g + f * gPoint + j * PANEL_BYTES;
         const sums = s + f * point + j * panel;
-        for (let k: usize = 0; k < inputs * 2; k++) {
+        for (let k: usize = 0; k < (channels + 3) / 4; k++) {
           accumulateRows(
             v + f * vPoint + (k >> 1) * PANEL_BYTES + (k & 1) * 16, inputs * PANEL_BYTES,
             columns, outputs * PANEL_BYTES, count, sums + k * 128,

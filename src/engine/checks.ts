@@ -1,11 +1,12 @@
-import { checkAugmentation } from "../../data/augment.ts";
-import type { Dataset, Split } from "../../data/dataset.ts";
-import type { Network, Weights } from "../../net/network.ts";
-import type { AdamStep, EpochOptions } from "../engine.ts";
-import { size } from "../stages.ts";
+import { checkAugmentation } from "../data/augment.ts";
+import type { Dataset, Split } from "../data/dataset.ts";
+import type { Network, Weights } from "../net/network.ts";
+import type { AdamStep, EpochOptions } from "./engine.ts";
+import { size } from "./stages.ts";
 
 /**
- * @param outputs Classes the network tells apart.
+ * @param who The engine, first word of every message.
+ * @param outputs Number of the network's outputs; those of a network with custom layers are not in its description.
  * @throws RangeError if `data` or `batch` do not fit `network`, before anything is allocated.
  */
 export function checkData(
@@ -24,6 +25,12 @@ export function checkData(
   if (data.mean.length !== inputs) {
     throw new RangeError(
       `${who}: mean of ${data.name} must have ${inputs} values, one for each of ${shape(data.shape)}, got ${data.mean.length}.`,
+    );
+  }
+  const flat = data.shape.filter((n) => n !== 1).length <= 1;
+  if (!flat && network.input.length === 3 && shape(network.input) !== shape(data.shape)) {
+    throw new RangeError(
+      `${who}: network "${network.name}" reads images of ${shape(network.input)}, ${data.name} has ${shape(data.shape)}. Both are [height, width, channels]: transpose the images, or describe the network with input: ${shape(data.shape)}.`,
     );
   }
   checkAugmentation(who, data);
@@ -92,6 +99,10 @@ export function checkEpoch(
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new RangeError(`train: momentum must be from 0 to 1, got ${momentum}.`);
   }
+  const { weightDecay = 0 } = options;
+  if (!(weightDecay >= 0 && weightDecay < Infinity)) {
+    throw new RangeError(`train: weightDecay must be a number ≥ 0, got ${weightDecay}.`);
+  }
   if (!(mu >= 0 && mu < Infinity)) {
     throw new RangeError(`train: mu must be a number ≥ 0, got ${mu}.`);
   }
@@ -119,8 +130,12 @@ export function checkEpoch(
 /** βᵗ by repeated multiplication: the same bits as step by step, on every machine. */
 export function powers({ beta1, beta2, steps }: AdamStep): readonly [number, number] {
   let [a, b] = [beta1, beta2];
-  // Once both are 0 they stay so.
-  for (let t = 0; t < steps && (a > 0 || b > 0); t++) [a, b] = [a * beta1, b * beta2];
+  for (let t = 0; t < steps; t++) {
+    const [nextA, nextB] = [a * beta1, b * beta2];
+    // Near 0, where rounding gives the same number back, they stay.
+    if (nextA === a && nextB === b) break;
+    [a, b] = [nextA, nextB];
+  }
   return [a, b];
 }
 
@@ -163,6 +178,17 @@ export function checkImportance(importance: Weights): void {
     if (bad < 0) continue;
     throw new RangeError(
       `setTargets: importance must be a finite number > 0, got ${values[bad]} at "${key}"[${bad}].`,
+    );
+  }
+}
+
+/** @throws RangeError for a second moment that is not a number ≥ 0: its root would make NaNs of weights that are sound. */
+export function checkSecondMoments(moments: Weights): void {
+  for (const [key, values] of Object.entries(moments)) {
+    const bad = values.findIndex((s) => !(s >= 0 && s < Infinity));
+    if (bad < 0) continue;
+    throw new RangeError(
+      `write: secondMoments must be finite numbers ≥ 0, got ${values[bad]} at "${key}"[${bad}].`,
     );
   }
 }
