@@ -123,8 +123,9 @@ function kernelspec(spec: Spec | undefined): Finding {
   const name = "kernelspec";
   const wrong = (detail: string): Finding => ({ name, status: "missing", detail, fix: installFix });
   if (!spec) return wrong(`Jupyter has no kernel "lclab"`);
-  if (spec.argv.length < 2) return wrong(`${spec.path} has no argv`);
-  for (const path of spec.argv.slice(0, 2)) {
+  const programs = spec.argv.filter((arg) => !arg.startsWith("--"));
+  if (programs.length < 2) return wrong(`${spec.path} has no argv`);
+  for (const path of programs.slice(0, 2)) {
     if (!isAbsolute(path)) return wrong(`${spec.path} names ${path}, which is not absolute`);
     if (!existsSync(path)) return wrong(`${spec.path} names ${path}, which is not there`);
   }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { dataFolder, install, uninstall } from "../../kernel/install.ts";
+import { dataFolder, install, nodeOptions, uninstall } from "../../kernel/install.ts";
 import { runtimes } from "../../kernel/node-runtime.ts";
 
 const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));
@@ -32,7 +32,7 @@ describe("install", () => {
       /Did not install the Plotly renderer.*npm run build/,
     );
     const spec = readSpec(data);
-    assert.deepEqual(spec.argv.slice(1), [main, "kernel", "{connection_file}"]);
+    assert.deepEqual(spec.argv.slice(1), [...nodeOptions, main, "kernel", "{connection_file}"]);
     assert.ok(isAbsolute(spec.argv[0]));
     assert.equal(spec.interrupt_mode, "message");
     assert.equal(spec.language, "typescript");

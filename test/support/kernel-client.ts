@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dealer, Request, Subscriber } from "zeromq";
+import { nodeOptions } from "../../kernel/install.ts";
 import { type Message, type Wire, wire } from "../../kernel/wire.ts";
 
 const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));
@@ -84,7 +85,7 @@ export async function startKernel(
   };
   const file = join(mkdtempSync(join(tmpdir(), "lclab-connection-")), "kernel.json");
   writeFileSync(file, JSON.stringify(connection), { mode: 0o600 });
-  const program = ["--import", tsx, main, "kernel", file];
+  const program = [...nodeOptions, "--import", tsx, main, "kernel", file];
   // With `parent`, another process starts the kernel, and `process` is that one.
   const starter = `require("child_process").spawn(process.execPath, ${JSON.stringify(program)}, { stdio: "inherit" });
     setInterval(() => {}, 1000);`;
