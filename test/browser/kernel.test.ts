@@ -62,7 +62,8 @@ describe("the kernel in JupyterLab", function () {
     assert.equal(await editor.textContent(), "point.alpha");
     await page.keyboard.type(" + twice(");
     await page.keyboard.press("Shift+Tab");
-    const tooltip = page.locator(".jp-Tooltip");
+    // The tooltip is there before its Markdown is rendered.
+    const tooltip = page.locator(".jp-Tooltip", { hasText: "twice" });
     await tooltip.waitFor();
     const text = (await tooltip.textContent()) ?? "";
     assert.match(text, /twice\(x: number\): number/);
