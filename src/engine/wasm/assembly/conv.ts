@@ -16,7 +16,7 @@ import {
 export const PATCHES: usize = 256;
 
 /** Pixels of one example whose patches a weight gradient packs at a time. */
-const GRADIENT_PIXELS: usize = 128;
+export const GRADIENT_PIXELS: usize = 128;
 
 /** y = f(patches Wᵀ + b) for examples begin…end−1. */
 export function convRows(op: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
@@ -192,7 +192,7 @@ function sumChunks(from: usize, stride: usize, chunks: usize, bytes: usize, to: 
 }
 
 /** sum += more. */
-function add(sum: usize, more: usize, bytes: usize): void {
+export function add(sum: usize, more: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     v128.store(sum + i, f32x4.add(v128.load(sum + i), v128.load(more + i)));
   }

@@ -1,3 +1,4 @@
+import { add, GRADIENT_PIXELS, PATCHES } from "./conv";
 import { SQUARE } from "./dense";
 import { flush } from "./elementary";
 import { PANEL_BYTES, ROW_BYTES, ROWS } from "./layout";
@@ -9,13 +10,6 @@ import { imageBytes, inputBytes, outputPixels, packRow, WINDOW, windowSize } fro
  * for one example is δ xᵀ, so its squares are δ² (x²)ᵀ: squared once per row, what is left is an ordinary product. That
  * of a convolution is a sum over pixels, which must be done before it can be squared.
  */
-
-/** Bytes of a thread's scratch before its patches. */
-const PATCHES: usize = 256;
-
-/** Pixels of one example whose patches are packed at a time. */
-const PIXELS: usize = 128;
-
 
 /** x = x², in place. */
 export function squareRows(op: usize, begin: usize, end: usize): void {
@@ -47,13 +41,13 @@ export function denseFisherTask(op: usize, task: usize, control: usize, scratch:
   const dy = <usize>load<u32>(op, 8) + j * PANEL_BYTES;
   if (run == 0 && bias) {
     sumRows(dy, dyBlock, rows, scratch);
-    accumulate(bias + j * ROW_BYTES, scratch, ROW_BYTES);
+    add(bias + j * ROW_BYTES, scratch, ROW_BYTES);
   }
   const end = (run + 1) * xPanels / runs * 2;
   for (let k = run * xPanels / runs * 2; k < end; k++) {
     const columns = x + (k >> 1) * PANEL_BYTES + (k & 1) * 16;
     multiplyRows(columns, xPanels * PANEL_BYTES, dy, dyBlock, rows, scratch);
-    accumulate(f + j * xPanels * SQUARE + k * 128, scratch, 4 * ROW_BYTES);
+    add(f + j * xPanels * SQUARE + k * 128, scratch, 4 * ROW_BYTES);
   }
 }
 
@@ -81,8 +75,8 @@ export function convFisherTask(op: usize, run: usize, control: usize, scratch: u
     for (let j: usize = 0; j < outputs; j++) {
       memory.fill(sums + (j * inputs + from) * SQUARE, 0, (to - from) * SQUARE);
     }
-    for (let pixel: usize = 0; pixel < pixels; pixel += PIXELS) {
-      const count = min<usize>(pixels - pixel, PIXELS);
+    for (let pixel: usize = 0; pixel < pixels; pixel += GRADIENT_PIXELS) {
+      const count = min<usize>(pixels - pixel, GRADIENT_PIXELS);
       for (let p: usize = 0; p < count; p++) {
         packRow(op, image, pixel + p, from * 8, to * 8, patches + p / 16 * block + p % 16 * ROW_BYTES);
       }
@@ -126,13 +120,6 @@ export function normFisherTask(op: usize, j: usize, control: usize): void {
     }
     store<f32>(f + i * 4, <f32>gamma);
     store<f32>(bias + i * 4, <f32>beta);
-  }
-}
-
-/** sum += more, `bytes` of each. */
-function accumulate(sum: usize, more: usize, bytes: usize): void {
-  for (let i: usize = 0; i < bytes; i += 16) {
-    v128.store(sum + i, f32x4.add(v128.load(sum + i), v128.load(more + i)));
   }
 }
 

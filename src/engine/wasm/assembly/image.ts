@@ -14,7 +14,7 @@ export function lastExample(end: usize, control: usize): usize {
 
 /**
  * x = pixel / 255 − mean of the minibatch's examples, augmented, as images; the mean is row-major. Columns past the channels are
- * cleared: the place was another program's before, and what is in them is multiplied, if only by zeros.
+ * cleared, as layout.ts promises: the place was another program's before.
  */
 export function gatherImageRows(op: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   const x: usize = load<u32>(op);

@@ -1,5 +1,5 @@
 import { activate } from "./activation";
-import { PATCHES } from "./conv";
+import { add, PATCHES } from "./conv";
 import { SQUARE } from "./dense";
 import {
   PANEL_BYTES, ROW_BYTES, ROWS, WINOGRAD_FEW, WINOGRAD_ROOM, WINOGRAD_SKEW, WINOGRAD_TABLE,
@@ -54,7 +54,7 @@ function tilesOf(op: usize): usize {
   return (<usize>load<u32>(op, 12) + 1) / 2 * acrossOf(op);
 }
 
-/** u = G g Gᵀ of one panel of outputs per task: [point][panel][8 ⌈inputs / 8⌉][8]. */
+/** u = G g Gᵀ of one panel of outputs per task: [point][panel][8 ⌈inputs / 8⌉][8], of which products read `inputs`. */
 export function winogradWeightsTask(op: usize, j: usize, scratch: usize): void {
   const panels: usize = load<u32>(op, 8);
   const bytes = <usize>load<u32>(op, 12) * ROW_BYTES;
@@ -72,7 +72,6 @@ export function winogradWeightsTask(op: usize, j: usize, scratch: usize): void {
     if (side == 4) weights3(from + i, next, to + i, point);
     else weights5(from + i, next, to + i, point, scratch + ROOM);
   }
-  for (let f: usize = 0; f < side * side; f++) memory.fill(to + f * point + bytes, 0, all - bytes);
 }
 
 /** y (+)= f(x ∗ g + b) for examples begin…end−1. */
@@ -238,8 +237,7 @@ export function winogradGradientTask(op: usize, chunk: usize, control: usize, sc
     memory.fill(total, 0, ROW_BYTES);
     for (let n = first; n < end; n++) {
       sumRows(dy + n * imageBytes(pixels, outputs) + j * PANEL_BYTES, outputs * PANEL_BYTES, pixels, scratch);
-      v128.store(total, f32x4.add(v128.load(total), v128.load(scratch)));
-      v128.store(total, f32x4.add(v128.load(total, 16), v128.load(scratch, 16)), 16);
+      add(total, scratch, ROW_BYTES);
     }
   }
 }
