@@ -172,8 +172,13 @@ export function leadingSubspace(
     const spread = precise ? 1e14 : 1e10;
     const degree = (growth: number) =>
       degreeFor(growth, (2 * last) / cut - 1, (2 * first) / cut - 1, spread, longest);
-    const few = Math.min(sum(residuals, rank) / gap, excess);
-    const low = degree(5 * Math.sqrt(few / tolerance));
+    let few = 0;
+    for (let i = 0; i < rank; i++) {
+      few += (residuals[i] as number) / (gap + (values[i] as number) - last);
+    }
+    few = Math.min(few, excess);
+    // What a start misses is spread over the spectrum; what a filter leaves is near the cut, hard to tell from what is wanted.
+    const low = degree((pass === 0 ? 2 : 5) * Math.sqrt(few / tolerance));
     const high = degree(pass === 0 ? 2e3 : Math.max(4, 3 * Math.sqrt(excess / tolerance)));
     const [short, long] = [low.degree, Math.max(low.degree, high.degree)];
     (precise ? double : single).filter(x, y, spare, cut, short, long, rank);
@@ -185,15 +190,18 @@ export function leadingSubspace(
  * Estimate of how much the sum of the r largest eigenvalues of B exceeds θ₁ + … + θᵣ; `residuals` are ‖Rᵢ‖², and `unit` θ₁ is
  * the rounding in Rᵢ.
  *
- * Cut the block after s ≥ r Ritz vectors. In their basis, completed, B = [Θ Cᵀ; C D] with ‖C‖² = Σ_{i≤s}‖Rᵢ‖² =: ρ². For
- * t > δ := λ_max(D), the Schur complement gives B ≼ [Θ + E 0; 0 t] with E = Cᵀ(t − D)⁻¹C and tr E ≤ ρ²/(t − δ). The r largest
- * eigenvalues on the right sum up to Σ max(θᵢ, t) + tr E at most, so for t ≥ θᵣ
+ * Cut the block after s ≥ r Ritz vectors. In their basis, completed, B = [Θ Cᵀ; C D] with column i of C of norm ‖Rᵢ‖. An
+ * eigenvalue λₖ of B above δ := λ_max(D) is the k-th eigenvalue of Θ + Cᵀ(λₖ − D)⁻¹C, which falls as λₖ grows. So for any t > δ,
+ * with tᵢ := max(θᵢ, t) and G := CᵀC, λₖ is at most t or the k-th eigenvalue fₖ of Θ + G / (tₖ − δ).
  *
- *     excess ≤ r (t − θᵣ) + ρ²/(t − δ).
+ * 1/(tₖ − δ) only grows with k, and fⱼ + … + f_s, a sum of least eigenvalues, is concave in the factor before G: when the factor
+ * grows by d, the sum grows by d (Gⱼⱼ + … + G_ss) at most. All growth together, with tᵢ = tᵣ beyond r:
  *
- * t = max(θᵣ, δ + ρ/√r) serves a spectrum with a gap below θᵣ as well as one without. D holds the Ritz values beyond s, coupled by
- * their residuals to the rest of the space. The largest eigenvalue of that is not known; it is taken to be at most
- * θ_b + 2‖R_b‖, as the rows beyond r started at random. This makes it an estimate and not a bound.
+ *     excess ≤ Σ_{i≤r} (tᵢ − θᵢ) + Σ_{i≤s} ‖Rᵢ‖² / (tᵢ − δ).
+ *
+ * t = max(θᵣ, δ + ρ/√r) with ρ² = Σ_{i≤s} ‖Rᵢ‖² serves a spectrum with a gap below θᵣ as well as one without. D holds the Ritz
+ * values beyond s, coupled by their residuals to the rest of the space. The largest eigenvalue of that is not known; it is
+ * taken to be at most θ_b + 2‖R_b‖, as the rows beyond r started at random. This makes it an estimate and not a bound.
  */
 function excessOf(
   values: Float64Array,
@@ -204,18 +212,25 @@ function excessOf(
   const size = values.length;
   const [first, last] = [values[0] as number, values[rank - 1] as number];
   const rest = (values[size - 1] as number) + 2 * Math.sqrt(residuals[size - 1] as number);
+  const rounding = (unit * first) ** 2;
   let least = Number.POSITIVE_INFINITY;
   let coupling = 0;
   for (let s = size; s >= rank; s--) {
     let delta = rest;
     if (s < size) {
-      coupling += 2 * (residuals[s] as number);
+      coupling += residuals[s] as number;
       const half = ((values[s] as number) - rest) / 2;
       delta = rest + half + Math.sqrt(half * half + coupling);
     }
-    const rho = Math.sqrt(sum(residuals, s) + s * (unit * first) * (unit * first));
+    const rho = Math.sqrt(sum(residuals, s) + s * rounding);
     const t = Math.max(last, delta + rho / Math.sqrt(rank));
-    least = Math.min(least, rank * (t - last) + (rho * rho) / (t - delta));
+    let excess = 0;
+    for (let i = 0; i < s; i++) {
+      const value = i < rank ? (values[i] as number) : last;
+      if (i < rank) excess += Math.max(0, t - value);
+      excess += ((residuals[i] as number) + rounding) / (Math.max(value, t) - delta);
+    }
+    least = Math.min(least, excess);
   }
   return least;
 }
