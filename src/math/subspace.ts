@@ -14,6 +14,9 @@ const ROUNDING = 1e-12;
 
 const MAX_PASSES = 30;
 
+/** With less, more of the decompositions of matrices with many almost equal singular values stop too early. */
+const CAUTION = 1.5;
+
 export interface Subspace {
   /** Offset of the r leading left singular vectors of A as rows (r × rows, `strideOf(rows)`), orthonormal. */
   readonly x: number;
@@ -201,7 +204,8 @@ export function leadingSubspace(
  *
  * t = max(θᵣ, δ + ρ/√r) with ρ² = Σ_{i≤s} ‖Rᵢ‖² serves a spectrum with a gap below θᵣ as well as one without. D holds the Ritz
  * values beyond s, coupled by their residuals to the rest of the space. The largest eigenvalue of that is not known; it is
- * taken to be at most θ_b + 2‖R_b‖, as the rows beyond r started at random. This makes it an estimate and not a bound.
+ * taken to be at most θ_b + 2‖R_b‖, as the rows beyond r started at random. This makes it an estimate and not a bound, wherefore
+ * the coupling counts `CAUTION` times.
  */
 function excessOf(
   values: Float64Array,
@@ -218,7 +222,7 @@ function excessOf(
   for (let s = size; s >= rank; s--) {
     let delta = rest;
     if (s < size) {
-      coupling += residuals[s] as number;
+      coupling += CAUTION * (residuals[s] as number);
       const half = ((values[s] as number) - rest) / 2;
       delta = rest + half + Math.sqrt(half * half + coupling);
     }
