@@ -52,11 +52,12 @@ const pieces = compiled.train.phases.map((phase) =>
   phase.ops.map((op) => ({ op, words: alone(phase, [op]), now: 0, times: [] as number[] })),
 );
 
+const rest = library.slices();
 for (const slot of compiled.slots) {
   const values = weights[slot.key] as Float32Array;
-  library.store(memory.floats, slot, slot.weight, values);
+  await library.store(memory.floats, slot, slot.weight, values, rest);
   if (!slot.paneled) continue;
-  library.store(memory.floats, slot, slot.target, values);
+  await library.store(memory.floats, slot, slot.target, values, rest);
   memory.floats[slot.penalty / 4] = 1e-2;
 }
 // The learning rate stays 0: every step computes the same.

@@ -26,8 +26,8 @@ const {
   data,
 } = problem(name ?? "", count);
 const session = await engine.open(network, data, { batch });
-session.write(weights);
-session.setTargets(
+await session.write(weights);
+await session.setTargets(
   Object.fromEntries(Object.entries(weights).filter(([key]) => key.endsWith(".w"))),
 );
 const order = Uint32Array.from({ length: count }, (_, i) => (i * 7919) % count);

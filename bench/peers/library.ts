@@ -11,13 +11,14 @@ type Library = typeof import("../../src/engine/program.ts") &
   typeof import("../../src/engine/wasm/plan.ts") &
   typeof import("../../src/engine/wasm/webassembly.ts") &
   typeof import("../../src/math/random.ts") &
-  typeof import("../../src/net/zoo.ts");
+  typeof import("../../src/net/zoo.ts") &
+  typeof import("../../src/rest.ts");
 
 const files = [
   ...["engine/program", "engine/slots", "engine/tfjs/engine"],
   ...["engine/wasm/engine", "engine/wasm/memory"],
   ...["engine/wasm/module", "engine/wasm/plan", "engine/wasm/webassembly"],
-  ...["math/random", "net/zoo"],
+  ...["math/random", "net/zoo", "rest"],
 ];
 
 export const library: Library = Object.assign(

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { LCError } from "../errors.ts";
+import { slices } from "../rest.ts";
 import { type Augmentation, augmented } from "./augment.ts";
 import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
@@ -13,12 +14,16 @@ const recordBytes = 1 + 3 * plane;
 const batchRecords = 10_000;
 
 /**
- * Parses a file of the CIFAR-10 binary version into pixels with channels last (32 × 32 × 3).
+ * Parses, in slices, a file of the CIFAR-10 binary version into pixels with channels last (32 × 32 × 3).
  * `records` is how many the file must hold; left out, any whole number from 1. `name` is for messages.
  * @throws LCError LC_DATA if it has another length, or a label above 9.
  * @see https://www.cs.toronto.edu/~kriz/cifar.html (file format)
  */
-export function parseCifar(bytes: Uint8Array, name: string, records?: number): Split {
+export async function parseCifar(
+  bytes: Uint8Array,
+  name: string,
+  records?: number,
+): Promise<Split> {
   const count = records ?? Math.max(1, Math.ceil(bytes.length / recordBytes));
   const expected = count * recordBytes;
   if (bytes.length !== expected) {
@@ -30,7 +35,9 @@ export function parseCifar(bytes: Uint8Array, name: string, records?: number): S
   }
   const images = new Uint8Array(count * 3 * plane);
   const labels = new Uint8Array(count);
+  const rest = slices();
   for (let i = 0; i < count; i++) {
+    if (i % 32 === 0) await rest();
     const start = i * recordBytes;
     const label = bytes[start] as number;
     if (label > 9) {
@@ -94,7 +101,7 @@ export async function cifar10(
     classes: 10,
     train: take("cifar10", train, options.trainCount),
     test,
-    mean: meanOf(train, shape, options.mean ?? "pixel"),
+    mean: await meanOf(train, shape, options.mean ?? "pixel"),
   };
   const { augment = false } = options;
   return augment ? augmented(data, augment === true ? {} : augment) : data;

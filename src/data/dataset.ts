@@ -1,3 +1,4 @@
+import { BAND, slices } from "../rest.ts";
 import type { Augmentation } from "./augment.ts";
 
 /** Labelled images as they are stored: 8-bit pixels. */
@@ -45,29 +46,43 @@ export function take(who: string, split: Split, count?: number): Split {
 /** Mean of pixel / 255 over a split, one per input value. Sums are of integers, so exact. */
 export function meanImage({ images, count }: Split, size: number): Float32Array {
   const sums = new Float64Array(size);
-  for (let start = 0; start < images.length; start += size) {
-    for (let j = 0; j < size; j++) sums[j] = (sums[j] as number) + (images[start + j] as number);
-  }
+  addImages(sums, images, 0, images.length);
   return Float32Array.from(sums, (sum) => sum / 255 / count);
 }
 
 /**
- * The mean as `Dataset.mean` wants it: "pixel" is that of `meanImage`, "channel" one mean per channel, repeated for
- * each pixel. Length height · width · channels.
+ * The mean as `Dataset.mean` wants it, computed in slices: "pixel" is that of `meanImage`, "channel" one mean per channel,
+ * repeated for each pixel. Length height · width · channels.
+ * @throws RangeError for another kind.
  */
-export function meanOf(
-  split: Split,
+export async function meanOf(
+  { images, count }: Split,
   shape: readonly [number, number, number],
   kind: "pixel" | "channel",
-): Float32Array {
-  const [height, width, channels] = shape;
-  if (kind === "pixel") return meanImage(split, height * width * channels);
-  if (kind !== "channel") {
+): Promise<Float32Array> {
+  if (kind !== "pixel" && kind !== "channel") {
     throw new RangeError(`mean must be "pixel" or "channel", got ${JSON.stringify(kind)}.`);
   }
-  const means = meanImage({ ...split, count: split.count * height * width }, channels);
+  const [height, width, channels] = shape;
+  const size = height * width * channels;
+  const sums = new Float64Array(kind === "pixel" ? size : channels);
+  const rest = slices();
+  const band = Math.ceil(BAND / size) * size;
+  for (let from = 0; from < images.length; from += band) {
+    addImages(sums, images, from, Math.min(images.length, from + band));
+    await rest();
+  }
+  const values = (count * size) / sums.length;
   return Float32Array.from(
-    { length: height * width * channels },
-    (_, i) => means[i % channels] as number,
+    { length: size },
+    (_, i) => (sums[i % sums.length] as number) / 255 / values,
   );
+}
+
+/** Adds the values from `from` to `end` − 1, whole periods of `sums`. */
+function addImages(sums: Float64Array, images: Uint8Array, from: number, end: number): void {
+  const size = sums.length;
+  for (let start = from; start < end; start += size) {
+    for (let j = 0; j < size; j++) sums[j] = (sums[j] as number) + (images[start + j] as number);
+  }
 }

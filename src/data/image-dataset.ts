@@ -52,7 +52,7 @@ export async function imageDataset(options: {
     classes,
     train: trainSplit,
     test: await readAll(test),
-    mean: meanOf(trainSplit, train.shape, mean),
+    mean: await meanOf(trainSplit, train.shape, mean),
   };
 }
 

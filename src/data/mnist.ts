@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LCError } from "../errors.ts";
-import { type Dataset, meanImage, type Split, take } from "./dataset.ts";
+import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
@@ -74,7 +74,7 @@ async function read(
     classes: 10,
     train: take(who, train, options.trainCount),
     test,
-    mean: meanImage(train, 28 * 28),
+    mean: await meanOf(train, [28, 28, 1], "pixel"),
   };
 }
 

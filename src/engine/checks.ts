@@ -1,6 +1,7 @@
 import { checkAugmentation } from "../data/augment.ts";
 import type { Dataset, Split } from "../data/dataset.ts";
 import type { Network, Weights } from "../net/network.ts";
+import { BAND, type Rest } from "../rest.ts";
 import type { AdamStep, EpochOptions } from "./engine.ts";
 import { size } from "./stages.ts";
 
@@ -172,25 +173,40 @@ export function checkWeights(
 }
 
 /** @throws RangeError naming the first weight of `importance` that is not a finite number > 0. */
-export function checkImportance(importance: Weights): void {
-  for (const [key, values] of Object.entries(importance)) {
-    const bad = values.findIndex((h) => !(h > 0 && h < Infinity));
-    if (bad < 0) continue;
-    throw new RangeError(
-      `setTargets: importance must be a finite number > 0, got ${values[bad]} at "${key}"[${bad}].`,
-    );
-  }
+export async function checkImportance(importance: Weights, rest: Rest): Promise<void> {
+  const bad = await firstNot(importance, (h) => h > 0 && h < Infinity, rest);
+  if (!bad) return;
+  throw new RangeError(
+    `setTargets: importance must be a finite number > 0, got ${bad.value} at "${bad.key}"[${bad.index}].`,
+  );
 }
 
 /** @throws RangeError for a second moment that is not a number ≥ 0: its root would make NaNs of weights that are sound. */
-export function checkSecondMoments(moments: Weights): void {
-  for (const [key, values] of Object.entries(moments)) {
-    const bad = values.findIndex((s) => !(s >= 0 && s < Infinity));
-    if (bad < 0) continue;
-    throw new RangeError(
-      `write: secondMoments must be finite numbers ≥ 0, got ${values[bad]} at "${key}"[${bad}].`,
-    );
+export async function checkSecondMoments(moments: Weights, rest: Rest): Promise<void> {
+  const bad = await firstNot(moments, (s) => s >= 0 && s < Infinity, rest);
+  if (!bad) return;
+  throw new RangeError(
+    `write: secondMoments must be finite numbers ≥ 0, got ${bad.value} at "${bad.key}"[${bad.index}].`,
+  );
+}
+
+/** The first number that is not `right`. */
+export async function firstNot(
+  arrays: Weights,
+  right: (x: number) => boolean,
+  rest: Rest,
+): Promise<{ key: string; index: number; value: number } | undefined> {
+  for (const [key, values] of Object.entries(arrays)) {
+    for (let from = 0; from < values.length; from += BAND) {
+      const end = Math.min(values.length, from + BAND);
+      for (let index = from; index < end; index++) {
+        const value = values[index] as number;
+        if (!right(value)) return { key, index, value };
+      }
+      await rest();
+    }
   }
+  return undefined;
 }
 
 function shape(values: readonly number[]): string {

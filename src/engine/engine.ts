@@ -24,22 +24,26 @@ export interface OpenOptions {
   readonly optimizer?: "sgd" | "adam";
 }
 
-/** One network and one data set inside an engine, with its training weights and momentum. */
+/**
+ * One network and one data set inside an engine, with its training weights and momentum. Commands run one after the other,
+ * in the order of the calls; a failed one does not stop the next. What they are given must not change until they are done.
+ */
 export interface EngineSession {
   /**
    * Sets the training weights, the momentum (Adam's first moment), and Adam's second moment, ≥ 0; moments are all zeros
-   * if not given. Missing keys throw.
+   * if not given.
+   * @throws RangeError for a missing or unknown key, another length, or a second moment that is not a number ≥ 0.
    */
-  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void;
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): Promise<void>;
   /** Copies of what `write` sets, float32, row-major, as `network.parameters`; second moments with Adam only. */
-  read(): Moments;
+  read(): Promise<Moments>;
   /**
    * Targets t of the penalty μ/2 Σ h (w − t)² by parameter key; parameters without one have no penalty.
    * `importance` has h > 0 by parameter key, float32 of the parameter's shape; h = 1 for a parameter without one.
    * With rate · μ · h above 1 the steps of that weight overshoot, and soon diverge. Copied; stays until set again.
    * @throws RangeError if an h is not a finite number > 0, or the session was opened without `importance: true`.
    */
-  setTargets(targets: Weights, importance?: Weights): void;
+  setTargets(targets: Weights, importance?: Weights): Promise<void>;
   /** Trains over (the rest of) one epoch. Rejects only if the engine failed. */
   train(options: EpochOptions): Promise<EpochResult>;
   /** Mean loss and number of wrong predictions; of `weights` if given, else of the training weights. */

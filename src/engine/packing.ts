@@ -21,31 +21,34 @@ export function paneledBytes(outputs: number, inputs: number): number {
 }
 
 /**
- * Copies a row-major matrix (outputs × inputs) into panels [⌈out/8⌉][8⌈in/8⌉][8]. Padding is left alone: it is zero
- * from the start and every kernel keeps it zero.
+ * Copies rows `from` to `end` − 1 of a row-major matrix (outputs × inputs) into panels [⌈out/8⌉][8⌈in/8⌉][8]. Padding is
+ * left alone: it is zero from the start and every kernel keeps it zero.
  */
 export function pack(
   matrix: Float32Array,
-  outputs: number,
   inputs: number,
   to: Float32Array,
+  from: number,
+  end: number,
 ): void {
   const stride = panels(inputs) * PANEL * PANEL;
-  for (let o = 0, i = 0; o < outputs; o++) {
+  for (let o = from, i = from * inputs; o < end; o++) {
     let at = (o >> 3) * stride + (o & 7);
-    for (let end = i + inputs; i < end; i++, at += PANEL) to[at] = matrix[i] as number;
+    for (const rowEnd = i + inputs; i < rowEnd; i++, at += PANEL) to[at] = matrix[i] as number;
   }
 }
 
-/** Copies Wᵀ into panels, W being row-major (outputs × inputs): the operand of input gradients. */
+/** Copies rows `from` to `end` − 1 of W, row-major (outputs × inputs), into panels of Wᵀ: the operand of input gradients. */
 export function packTransposed(
   matrix: Float32Array,
   outputs: number,
   inputs: number,
   to: Float32Array,
+  from: number,
+  end: number,
 ): void {
   const stride = panels(outputs) * PANEL * PANEL;
-  for (let o = 0, i = 0; o < outputs; o++) {
+  for (let o = from, i = from * inputs; o < end; o++) {
     for (let k = 0; k < inputs; k++, i++) {
       to[(k >> 3) * stride + o * PANEL + (k & 7)] = matrix[i] as number;
     }
@@ -53,12 +56,17 @@ export function packTransposed(
 }
 
 /** The inverse of `pack`. */
-export function unpack(from: Float32Array, outputs: number, inputs: number): Float32Array {
-  const matrix = new Float32Array(outputs * inputs);
+export function unpack(
+  panelled: Float32Array,
+  inputs: number,
+  matrix: Float32Array,
+  from: number,
+  end: number,
+): void {
   const stride = panels(inputs) * PANEL * PANEL;
-  for (let o = 0, i = 0; o < outputs; o++) {
+  for (let o = from, i = from * inputs; o < end; o++) {
     let at = (o >> 3) * stride + (o & 7);
-    for (let end = i + inputs; i < end; i++, at += PANEL) matrix[i] = from[at] as number;
+    for (const rowEnd = i + inputs; i < rowEnd; i++, at += PANEL)
+      matrix[i] = panelled[at] as number;
   }
-  return matrix;
 }

@@ -1,4 +1,5 @@
 import type { Parameter } from "../net/network.ts";
+import { BAND, type Rest } from "../rest.ts";
 import { type Arena, lines } from "./arena.ts";
 import { pack, packTransposed, paneledBytes, panels, unpack } from "./packing.ts";
 
@@ -77,29 +78,64 @@ export function slotBytes(slot: Slot): number {
   return copies.filter((offset) => offset > 0).length * lines(slot.bytes) + lines(4);
 }
 
-/** Writes row-major `values` to `offset`, one of the slot's copies. */
-export function store(
+/** Writes row-major `values` to `offset`, one of the slot's copies, in slices. */
+export async function store(
   memory: Float32Array,
   slot: Slot,
   offset: number,
   values: Float32Array,
-): void {
+  rest: Rest,
+): Promise<void> {
   const { paneled, rows, cols, bytes, weight, transposed } = slot;
   const to = view(memory, offset, bytes);
   if (!paneled) {
     to.set(values);
     return;
   }
-  pack(values, rows, cols, to);
-  if (offset === weight && transposed) {
-    packTransposed(values, rows, cols, view(memory, transposed, bytes));
+  const across = offset === weight && transposed ? view(memory, transposed, bytes) : undefined;
+  for (const [from, end] of bands(rows, cols)) {
+    pack(values, cols, to, from, end);
+    if (across) packTransposed(values, rows, cols, across, from, end);
+    await rest();
   }
 }
 
 /** A row-major copy of what `store` wrote or training made of it. */
-export function load(memory: Float32Array, slot: Slot, offset: number): Float32Array {
-  const from = view(memory, offset, slot.bytes);
-  return slot.paneled ? unpack(from, slot.rows, slot.cols) : from.slice(0, slot.rows);
+export async function load(
+  memory: Float32Array,
+  slot: Slot,
+  offset: number,
+  rest: Rest,
+): Promise<Float32Array> {
+  const { paneled, rows, cols, bytes } = slot;
+  const from = view(memory, offset, bytes);
+  if (!paneled) return from.slice(0, rows);
+  const matrix = new Float32Array(rows * cols);
+  for (const [first, end] of bands(rows, cols)) {
+    unpack(from, cols, matrix, first, end);
+    await rest();
+  }
+  return matrix;
+}
+
+/** Zeros in one of the slot's copies. */
+export async function clear(
+  memory: Float32Array,
+  { bytes }: Slot,
+  offset: number,
+  rest: Rest,
+): Promise<void> {
+  const to = view(memory, offset, bytes);
+  for (let at = 0; at < to.length; at += BAND) {
+    to.fill(0, at, at + BAND);
+    await rest();
+  }
+}
+
+/** First and last + 1 of the rows that are copied in one go. */
+function* bands(rows: number, cols: number): Generator<readonly [number, number]> {
+  const height = Math.ceil(BAND / cols);
+  for (let from = 0; from < rows; from += height) yield [from, Math.min(rows, from + height)];
 }
 
 function view(memory: Float32Array, offset: number, bytes: number): Float32Array {

@@ -1,19 +1,12 @@
 import type { CStepResult } from "../compression/contract.ts";
+import { firstNot } from "../engine/checks.ts";
 import type { EngineSession } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model, Parameter } from "../net/network.ts";
-import {
-  type Arrays,
-  copies,
-  distances,
-  firstNonfinite,
-  mapArrays,
-  omit,
-  pick,
-  zeros,
-} from "./arrays.ts";
+import { slices } from "../rest.ts";
+import { type Arrays, copies, distances, mapArrays, omit, pick, zeros } from "./arrays.ts";
 import { cStepper } from "./c-step.ts";
 import { deltasOf } from "./direct.ts";
 import { stopSignal } from "./interrupt.ts";
@@ -98,7 +91,7 @@ export class LcRun {
       this.#notes.push(...(engine.notes ?? []));
       let state = from ?? (await this.#directCompression(signal));
       this.state = state;
-      session.write(state.weights, state.velocity, state.secondMoments);
+      await session.write(state.weights, state.velocity, state.secondMoments);
       if (!from) yield await this.#stepRecord(session, state);
       while (state.stepsDone < mu.length && !signal.aborted) {
         yield* this.#lStep(session, signal);
@@ -158,14 +151,14 @@ export class LcRun {
     const rate = this.#rate(step, mu);
     const epochs = step === 0 ? lStep.firstEpochs : lStep.epochs;
     // Each L step starts without momentum: its target has moved.
-    if (state.epoch === 0 && state.batch === 0) session.write(state.weights);
+    if (state.epoch === 0 && state.batch === 0) await session.write(state.weights);
     const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
     const targets = mapArrays(deltas, (key, delta) => {
       const lambda = state.lambda[key] as Float32Array;
       const h = importance?.[key];
       return delta.map((d, i) => d + (lambda[i] as number) / (h ? mu * (h[i] as number) : mu));
     });
-    session.setTargets(targets, importance && pick(importance, this.#weighted(importance)));
+    await session.setTargets(targets, importance && pick(importance, this.#weighted(importance)));
     const batches = Math.ceil(data.train.count / lStep.batch);
     while (state.epoch < epochs && !signal.aborted) {
       const order = permutation(data.train.count, random(state.seed, 0x0bde, state.epochsDone));
@@ -175,10 +168,10 @@ export class LcRun {
       if (!result.finite) throw this.#diverged(step, mu, rate, state, result.next);
       const lossSum = state.lossSum + result.lossSum;
       const examples = state.examples + result.examples;
-      const moments = session.read();
+      const moments = await session.read();
       const { weights } = moments;
       // The engine looks at losses before each update; the last update of an epoch is seen here.
-      const bad = firstNonfinite(weights);
+      const bad = (await firstNot(weights, Number.isFinite, slices()))?.key;
       if (bad) throw this.#diverged(step, mu, rate, state, result.next - 1, bad);
       if (result.next < batches) {
         this.state = { ...state, ...moments, batch: result.next, examples, lossSum };
@@ -211,7 +204,7 @@ export class LcRun {
     if (signal.aborted) return undefined;
     const state = this.state as LCState;
     const mu = this.#options.mu[state.stepsDone] as number;
-    const moments = session.read();
+    const moments = await session.read();
     const { weights } = moments;
     let results: CStepResult<unknown>[];
     try {

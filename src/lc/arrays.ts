@@ -24,11 +24,6 @@ export function omit(arrays: Readonly<Arrays>, keys: readonly string[]): Arrays 
   return Object.fromEntries(Object.entries(arrays).filter(([key]) => !keys.includes(key)));
 }
 
-/** Key of the first array with a NaN or infinite number. */
-export function firstNonfinite(arrays: Readonly<Arrays>): string | undefined {
-  return Object.keys(arrays).find((key) => !(arrays[key] as Float32Array).every(Number.isFinite));
-}
-
 /** ‖a‖² and ‖a − b‖² over all arrays of `b`, each term times its `importance` (1 where that is missing). */
 export function distances(
   a: Readonly<Arrays>,

@@ -1,11 +1,12 @@
 import type { Dataset } from "../data/dataset.ts";
+import { firstNot } from "../engine/checks.ts";
 import type { Engine, EngineSession } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
-import { firstNonfinite } from "./arrays.ts";
+import { slices } from "../rest.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { checkBatch } from "./run-options.ts";
@@ -55,7 +56,7 @@ export async function* train<Names extends string>(
       optimizer: lStep.kind,
     });
     opened = session;
-    session.write(model.weights);
+    await session.write(model.weights);
     let rate = lStep.rate;
     for (let epoch = 1; epoch <= lStep.epochs && !signal.aborted; epoch++) {
       const order = permutation(data.train.count, random(seed, 0x7ea1, epoch));
@@ -68,7 +69,8 @@ export async function* train<Names extends string>(
         );
       }
       if (signal.aborted) break;
-      const bad = firstNonfinite(session.read().weights);
+      const { weights } = await session.read();
+      const bad = (await firstNot(weights, Number.isFinite, slices()))?.key;
       if (bad) {
         throw new LCError(
           "LC_DIVERGED",
@@ -96,7 +98,7 @@ export async function* train<Names extends string>(
       yield record;
       rate *= lStep.decay;
     }
-    const { weights } = session.read();
+    const { weights } = await session.read();
     const train = await session.evaluate("train");
     const test = await session.evaluate("test");
     const trained: Trained<Names> = {

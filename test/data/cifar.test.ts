@@ -24,11 +24,14 @@ function batchFile(count: number, record: (i: number) => [number, number, number
 describe("CIFAR-10 files", () => {
   it("have planes that become channels: image[y, x, c] = plane c at y · 32 + x", () =>
     fc.assert(
-      fc.property(
+      fc.asyncProperty(
         fc.uint8Array({ minLength: 3072, maxLength: 3072 }),
         fc.nat(9),
-        (planes, label) => {
-          const { images, labels, count } = parseCifar(Uint8Array.of(label, ...planes), "a.bin");
+        async (planes, label) => {
+          const { images, labels, count } = await parseCifar(
+            Uint8Array.of(label, ...planes),
+            "a.bin",
+          );
           assert.deepEqual([...labels, count], [label, 1]);
           images.forEach((value, i) => {
             assert.equal(value, planes[(i % 3) * 1024 + Math.floor(i / 3)]);
@@ -38,38 +41,42 @@ describe("CIFAR-10 files", () => {
       { numRuns: 5 },
     ));
 
-  it("of another length are refused with the bytes expected and found", () => {
-    const refuses = (bytes: Uint8Array, records: number | undefined, message: string): void =>
-      assert.throws(() => parseCifar(bytes, "a.bin", records), {
+  it("of another length are refused with the bytes expected and found", async () => {
+    const refuses = (bytes: Uint8Array, records: number | undefined, message: string) =>
+      assert.rejects(() => parseCifar(bytes, "a.bin", records), {
         code: "LC_DATA",
         message: `LC_DATA: a.bin ${message} Fetch it again.`,
       });
     const two = batchFile(2, () => [1, 2, 3, 4]);
-    refuses(
+    await refuses(
       two.subarray(0, 6145),
       2,
       "is truncated: 2 records of 3073 bytes need 6146 bytes, found 6145.",
     );
-    refuses(
+    await refuses(
       two.subarray(0, 3073),
       2,
       "is truncated: 2 records of 3073 bytes need 6146 bytes, found 3073.",
     );
-    refuses(two, 1, "has bytes left over: 1 records of 3073 bytes need 3073 bytes, found 6146.");
-    refuses(
+    await refuses(
+      two,
+      1,
+      "has bytes left over: 1 records of 3073 bytes need 3073 bytes, found 6146.",
+    );
+    await refuses(
       two.subarray(0, 4000),
       undefined,
       "is truncated: 2 records of 3073 bytes need 6146 bytes, found 4000.",
     );
-    refuses(
+    await refuses(
       Buffer.of(),
       undefined,
       "is truncated: 1 records of 3073 bytes need 3073 bytes, found 0.",
     );
   });
 
-  it("with a label above 9 are refused with the record", () => {
-    assert.throws(
+  it("with a label above 9 are refused with the record", async () => {
+    await assert.rejects(
       () =>
         parseCifar(
           batchFile(3, (i) => [5 * i, 0, 0, 0]),

@@ -107,11 +107,11 @@ describe("Adam", () => {
     }
     const open = { batch: 8, optimizer: "adam", importance: true } as const;
     await withSession(chain, data, open, async (session) => {
-      session.write(weights);
-      session.setTargets(targets, importance);
+      await session.write(weights);
+      await session.setTargets(targets, importance);
       await session.train(adamEpoch(strided(33, 1), 0));
       await session.train(adamEpoch(strided(33, 2), 5));
-      const { weights: got } = session.read();
+      const { weights: got } = await session.read();
       for (const [key, w] of Object.entries(expected)) {
         close(got[key] as Float32Array, w, { atol: 2e-5 });
         assert.notDeepEqual(got[key], weights[key]);
@@ -126,16 +126,16 @@ describe("Adam", () => {
     const trained = images.parameters.filter(({ role }) => role !== "mean" && role !== "variance");
     await withSession(images, data, { batch: 12 }, (plain) =>
       withSession(images, data, { batch: 12, optimizer: "adam" }, async (session) => {
-        session.write(startOf(images));
+        await session.write(startOf(images));
         for (let steps = 0; steps < 4; steps++) {
-          const { weights } = session.read();
-          plain.write(weights);
+          const { weights } = await session.read();
+          await plain.write(weights);
           await plain.train(epoch(order, { rate: 0, momentum: 0 }));
-          const { velocity } = plain.read();
+          const { velocity } = await plain.read();
           const expected = float64(weights);
           optimiser.step(expected, velocity);
           await session.train(adamEpoch(order, steps));
-          const { weights: got } = session.read();
+          const { weights: got } = await session.read();
           for (const { key } of trained) {
             close(got[key] as Float32Array, expected[key] as Float64Array, { atol: 1e-6 });
             assert.notDeepEqual(got[key], weights[key], key);
@@ -156,11 +156,11 @@ describe("Adam", () => {
     it(`${net.name}: 1, 2 and 4 threads give the same bytes, moments included`, async () => {
       const run = (threads: number) =>
         withSession(net, data, { ...open, threads }, async (session) => {
-          session.write(startOf(net));
-          session.setTargets(formulaWeights(net, 0.5, 3));
+          await session.write(startOf(net));
+          await session.setTargets(formulaWeights(net, 0.5, 3));
           await session.train(adamEpoch(strided(33, 1), 0));
           await session.train(adamEpoch(strided(33, 2), 5));
-          return session.read();
+          return await session.read();
         });
       const expected = await run(1);
       assert.ok(Object.values(expected.secondMoments ?? {}).some((s) => s.some((x) => x > 0)));
@@ -171,19 +171,19 @@ describe("Adam", () => {
       const go = (session: EngineSession, steps: number) =>
         session.train(adamEpoch(strided(33, 2), steps));
       const [state, expected] = await withSession(net, data, open, async (session) => {
-        session.write(startOf(net));
+        await session.write(startOf(net));
         await go(session, 0);
-        const state = session.read();
+        const state = await session.read();
         await go(session, 5);
-        return [state, session.read()];
+        return [state, await session.read()];
       });
       await withSession(net, data, open, async (session) => {
-        session.write(state.weights, state.velocity, state.secondMoments);
-        assert.deepEqual(session.read(), state);
+        await session.write(state.weights, state.velocity, state.secondMoments);
+        assert.deepEqual(await session.read(), state);
         await go(session, 5);
-        assert.deepEqual(session.read(), expected);
-        session.write(state.weights);
-        const { velocity, secondMoments = {} } = session.read();
+        assert.deepEqual(await session.read(), expected);
+        await session.write(state.weights);
+        const { velocity, secondMoments = {} } = await session.read();
         for (const moment of [velocity, secondMoments]) {
           assert.ok(Object.values(moment).every((values) => values.every((x) => x === 0)));
         }
@@ -200,18 +200,18 @@ describe("Adam", () => {
         message,
       );
     await withSession(chain, data, { batch: 8 }, async (session) => {
-      session.write(formulaWeights(chain, 0.5));
+      await session.write(formulaWeights(chain, 0.5));
       await refuses(session, {}, /train: the session was opened for SGD, got adam\. Open it with/);
-      assert.equal("secondMoments" in session.read(), false);
+      assert.equal("secondMoments" in (await session.read()), false);
     });
     await withSession(chain, data, { batch: 8, optimizer: "adam" }, async (session) => {
-      session.write(formulaWeights(chain, 0.5));
+      await session.write(formulaWeights(chain, 0.5));
       await assert.rejects(session.train(epoch(order)), /opened for Adam and needs adam: \{ beta1/);
       const moments = Object.fromEntries(
         Object.entries(formulaWeights(chain, 0.5)).map(([key, w]) => [key, w.map((x) => x * x)]),
       );
       moments["fc2.b"] = (moments["fc2.b"] as Float32Array).with(3, -1);
-      assert.throws(
+      await assert.rejects(
         () => session.write(formulaWeights(chain, 0.5), moments, moments),
         /write: secondMoments must be finite numbers ≥ 0, got -1 at "fc2.b"\[3\]/,
       );
@@ -302,13 +302,13 @@ describe("Adam", () => {
       const both = [];
       for (const engine of [wasmEngine({ threads: 1 }), tfjs(tf)]) {
         const session = await engine.open(chain, data, open);
-        session.write(formulaWeights(chain, 0.5));
-        session.setTargets(formulaWeights(chain, 0.5, 3), importance as Weights);
+        await session.write(formulaWeights(chain, 0.5));
+        await session.setTargets(formulaWeights(chain, 0.5, 3), importance as Weights);
         await session.train(adamEpoch(strided(20, 1), 0));
         await session.train(adamEpoch(strided(20, 3), 3));
-        const moments = session.read();
-        session.write(moments.weights, moments.velocity, moments.secondMoments);
-        assert.deepEqual(session.read(), moments);
+        const moments = await session.read();
+        await session.write(moments.weights, moments.velocity, moments.secondMoments);
+        assert.deepEqual(await session.read(), moments);
         both.push(moments);
         await session.close();
       }

@@ -53,7 +53,7 @@ async function seen(s: EngineSession, example: number, seed: number, share: numb
   [order[example], order[count - 1]] = [count - 1, example];
   await s.train(epoch(order, { from: count - 1, rate: 0, momentum: 0, seed }));
   const label = data.train.labels[example] as number;
-  const row = s.read().velocity["out.w"]?.subarray(label * size, (label + 1) * size);
+  const row = (await s.read()).velocity["out.w"]?.subarray(label * size, (label + 1) * size);
   return Array.from(row as Float32Array, (g) => -share * g + 0);
 }
 
@@ -79,7 +79,7 @@ describe("augmentation", () => {
     for (const { flip, crop } of [augment, { flip: true, crop: 0 }, { flip: false, crop: 4 }]) {
       it(`${title}: all ${flip ? "flips and " : ""}offsets of crop ${crop} are those of padding raw zeros, cutting, flipping`, () =>
         withSession(net, augmented(data, { flip, crop }), { batch: 1 }, async (session) => {
-          session.write(zero);
+          await session.write(zero);
           for (const [example, seed, place] of everyPlace(crop, flip)) {
             const got = await seen(session, example, seed, share);
             assert.deepEqual(got, expectedImage(example, crop, place), JSON.stringify(place));
@@ -121,9 +121,9 @@ describe("augmentation", () => {
   it("gives the same bytes with 1, 2 and 4 threads, and others than without", async () => {
     const trained = (threads: number, given = changed) =>
       withSession(deep, given, { batch: 2, threads }, async (session) => {
-        session.write(weights);
+        await session.write(weights);
         for (const step of [1, 2]) await session.train(epoch(strided(count, step)));
-        return session.read();
+        return await session.read();
       });
     const expected = await trained(1);
     for (const threads of [2, 4]) assert.deepEqual(await trained(threads), expected);
@@ -134,21 +134,21 @@ describe("augmentation", () => {
     const many = { ...changed, train: formulaSplit(4000, size, 2) };
     const order = strided(4000, 3);
     const { next, state, expected } = await withSession(deep, many, { batch: 7 }, async (s) => {
-      s.write(weights);
+      await s.write(weights);
       await s.train(epoch(order));
-      const expected = s.read();
-      s.write(weights);
+      const expected = await s.read();
+      await s.write(weights);
       const stop = new AbortController();
       const running = s.train({ ...epoch(order), signal: stop.signal });
       setTimeout(() => stop.abort(), 5);
       const { next } = await running;
-      return { next, state: s.read(), expected };
+      return { next, state: await s.read(), expected };
     });
     assert.ok(next < Math.ceil(4000 / 7), `stopped at ${next}`);
     await withSession(deep, many, { batch: 7, threads: 1 }, async (s) => {
-      s.write(state.weights, state.velocity);
+      await s.write(state.weights, state.velocity);
       await s.train(epoch(order, { from: next }));
-      assert.deepEqual(s.read(), expected);
+      assert.deepEqual(await s.read(), expected);
     });
   });
 
@@ -177,7 +177,7 @@ describe("augmentation", () => {
     const start = initialWeights(small, 1);
     const scores = (given: Dataset) =>
       withSession(small, given, { batch: 2 }, async (session) => {
-        session.write(start);
+        await session.write(start);
         await session.train(epoch(strided(count, 1), { rate: 0 }));
         const fisher = await session.fisher();
         return [await session.evaluate("train"), await session.evaluate("test"), fisher];
@@ -223,7 +223,7 @@ describe("augmentation", () => {
       const images = async (engine: Engine) => {
         const session = await engine.open(net, changed, { batch: 1 });
         try {
-          session.write(zero);
+          await session.write(zero);
           const all: number[][] = [];
           for (const seed of [undefined, 3, -7]) {
             for (let example = 0; example < count; example++) {

@@ -46,7 +46,7 @@ describe("wasm engine: the Fisher diagonal", () => {
       const all = Array.from({ length: examples }, (_, i) => i);
       const expected = reference(small, problem).fisher(float64(point), all);
       await withSession(small, problem, { batch: 1 }, async (session) => {
-        session.write(point);
+        await session.write(point);
         const diagonal = await session.fisher();
         assert.deepEqual(
           Object.keys(diagonal),
@@ -76,9 +76,9 @@ describe("wasm engine: the Fisher diagonal", () => {
 
   it("of given weights equals writing them first, whatever was evaluated before", async () => {
     await withSession(net, data, { batch: 32 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const own = await session.fisher();
-      session.write(other);
+      await session.write(other);
       await session.evaluate("train", other);
       assert.deepEqual(await session.fisher(weights), own);
       assert.notDeepEqual(await session.fisher(), own);
@@ -88,27 +88,27 @@ describe("wasm engine: the Fisher diagonal", () => {
   it("changes nothing of the training: weights, momentum, targets, and where it goes from there", async () => {
     const trained = (between: boolean) =>
       withSession(net, data, { batch: 32 }, async (session) => {
-        session.write(weights);
-        session.setTargets(other);
+        await session.write(weights);
+        await session.setTargets(other);
         const options = { rate: 0.05, momentum: 0.9, mu: 0.125 };
         await session.train(epoch(strided(600, 1), options));
-        const before = session.read();
+        const before = await session.read();
         if (between) {
           await session.fisher();
           await session.fisher(other);
-          assert.deepEqual(session.read(), before);
+          assert.deepEqual(await session.read(), before);
         }
         const evaluation = await session.evaluate("train", other);
         await session.train(epoch(strided(600, 7), options));
-        return { ...session.read(), evaluation };
+        return { ...(await session.read()), evaluation };
       });
     assert.deepEqual(await trained(true), await trained(false));
   });
 
   it("refuses weights that are missing, and losses and gradients that are not finite", async () => {
     await withSession(net, data, { batch: 32 }, async (session) => {
-      session.write(weights);
-      const before = session.read();
+      await session.write(weights);
+      const before = await session.read();
       const { "fc2.w": fc2, ...rest } = weights as Record<string, Float32Array>;
       await assert.rejects(session.fisher(rest), /fisher: parameter "fc2.w"/);
       const nonfinite = (what: RegExp) => (error: unknown) =>
@@ -118,7 +118,7 @@ describe("wasm engine: the Fisher diagonal", () => {
       const out = (weights["out.w"] as Float32Array).map((w) => w * 1e25);
       const steep = { ...weights, "fc2.b": new Float32Array(30).fill(1), "out.w": out };
       await assert.rejects(session.fisher(steep), nonfinite(/squared gradient of "fc1.w"/));
-      assert.deepEqual(session.read(), before);
+      assert.deepEqual(await session.read(), before);
       assert.equal(Number.isFinite((await session.evaluate("test", weights)).loss), true);
     });
   });
@@ -127,14 +127,14 @@ describe("wasm engine: the Fisher diagonal", () => {
     const { network, weights } = lenet300({ seed: 1 });
     const many = formulaData(24_000, 784, 10);
     await withSession(network, many, { batch: 250 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const stop = new AbortController();
       const running = session.fisher(formulaWeights(network, 0.1), stop.signal);
       const start = performance.now();
       setImmediate(() => stop.abort(new Error("enough")));
       await assert.rejects(running, /enough/);
       const stopped = performance.now() - start;
-      assert.deepEqual(session.read().weights, weights);
+      assert.deepEqual((await session.read()).weights, weights);
       await assert.rejects(session.fisher(undefined, stop.signal), /enough/);
       const again = performance.now();
       await session.fisher();

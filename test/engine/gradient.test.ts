@@ -67,10 +67,10 @@ describe("wasm engine: gradients", () => {
     it(`${inputs}-${title}, batch ${batch}: the momentum after one minibatch is the gradient`, async () => {
       const order = strided(examples, 1);
       await withSession(net, data, { batch }, async (session) => {
-        session.write(weights);
+        await session.write(weights);
         // At rate 0 and momentum 0 nothing moves; v is the gradient of the last minibatch, the partial one.
         const { lossSum } = await session.train(epoch(order, { rate: 0, momentum: 0 }));
-        const { velocity, weights: after } = session.read();
+        const { velocity, weights: after } = await session.read();
         const first = Math.floor((examples - 1) / batch) * batch;
         const last = Array.from({ length: examples - first }, (_, i) => first + i);
         const expected = model.gradient(float64(weights), last);
@@ -97,10 +97,10 @@ describe("wasm engine: gradients", () => {
     const target = formulaWeights(net, 0.5, 7);
     const gradients = async (mu: number) =>
       withSession(net, data, { batch: 8 }, async (session) => {
-        session.write(weights);
-        session.setTargets({ "fc1.w": target["fc1.w"] as Float32Array });
+        await session.write(weights);
+        await session.setTargets({ "fc1.w": target["fc1.w"] as Float32Array });
         await session.train(epoch(strided(8, 1), { rate: 0, momentum: 0, mu }));
-        return session.read().velocity;
+        return (await session.read()).velocity;
       });
     const [plain, penalized] = [await gradients(0), await gradients(0.25)];
     for (const { key } of net.parameters) {

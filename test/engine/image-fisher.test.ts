@@ -111,7 +111,7 @@ describe("wasm engine: the Fisher diagonal of image networks", () => {
       const point = float64(weights);
       const lossOf = (n: number) => imageLoss(net, data, point, [n], undefined).loss;
       await withSession(net, data, { batch: 3 }, async (session) => {
-        session.write(weights);
+        await session.write(weights);
         const diagonal = await session.fisher();
         for (const { key, role } of net.parameters) {
           const f = diagonal[key] as Float32Array;
@@ -185,15 +185,15 @@ describe("wasm engine: the Fisher diagonal of image networks", () => {
   it("changes nothing of the training, and is that of the training weights if none are given", async () => {
     const trained = (between: boolean) =>
       withSession(net, data, { batch: 8 }, async (session) => {
-        session.write(weights);
-        session.setTargets({ "a.w": startOf(net, 5)["a.w"] as Float32Array });
+        await session.write(weights);
+        await session.setTargets({ "a.w": startOf(net, 5)["a.w"] as Float32Array });
         const options = { rate: 0.02, momentum: 0.9, mu: 0.125 };
         await session.train(epoch(strided(40, 1), options));
-        const before = session.read();
+        const before = await session.read();
         if (between) {
           const own = await session.fisher();
           await session.fisher(weights);
-          assert.deepEqual(session.read(), before);
+          assert.deepEqual(await session.read(), before);
           assert.deepEqual(await session.fisher(before.weights), own);
           // What training left in the memory that both use does not show.
           const fresh = (s: EngineSession) => s.fisher(before.weights);
@@ -201,7 +201,7 @@ describe("wasm engine: the Fisher diagonal of image networks", () => {
         }
         const evaluation = await session.evaluate("train", weights);
         await session.train(epoch(strided(40, 7), options));
-        return { ...session.read(), evaluation };
+        return { ...(await session.read()), evaluation };
       });
     assert.deepEqual(await trained(true), await trained(false));
   });
@@ -209,7 +209,7 @@ describe("wasm engine: the Fisher diagonal of image networks", () => {
   it("refuses a loss that is not finite, and leaves no trace of it", async () => {
     const broken = { ...weights, "out.b": new Float32Array(5).fill(Number.NaN) };
     await withSession(net, data, { batch: 8 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const before = await session.fisher();
       await assert.rejects(session.fisher(broken), (error) => isLCError(error, "LC_NONFINITE"));
       assert.deepEqual(await session.fisher(), before);

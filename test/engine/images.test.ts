@@ -168,9 +168,9 @@ describe("wasm engine: images", () => {
     it(`${title}: the momentum is the central difference of the float64 loss`, async () => {
       const last = [7, 8, 9, 10];
       const { velocity, lossSum, after } = await withSession(net, data, { batch }, async (s) => {
-        s.write(weights);
+        await s.write(weights);
         const run = await s.train(epoch(strided(examples, 1), { rate: 0, momentum: 0, seed }));
-        const { velocity, weights: after } = s.read();
+        const { velocity, weights: after } = await s.read();
         return { velocity, after, lossSum: run.lossSum };
       });
       const point = float64(weights);
@@ -206,9 +206,9 @@ describe("wasm engine: images", () => {
       const all = Array.from({ length: examples }, (_, i) => i);
       const { loss: expected } = imageLoss(net, data, float64(weights), all, undefined);
       await withSession(net, data, { batch }, async (session) => {
-        session.write(startOf(net, 5));
+        await session.write(startOf(net, 5));
         const other = await session.evaluate("train", weights);
-        session.write(weights);
+        await session.write(weights);
         const own = await session.evaluate("train");
         assert.deepEqual(own, other);
         assert.ok(Math.abs(own.loss - expected) < 1e-5 * expected, `${own.loss}, not ${expected}`);
@@ -221,29 +221,29 @@ describe("wasm engine: images", () => {
       const many = formulaData(80, inputsOf(net), classesOf(net));
       const order = strided(80, 3);
       await withSession(net, many, { batch: 80 }, async (session) => {
-        session.write(weights);
+        await session.write(weights);
         await session.train(epoch(order, { rate: 1e-3, seed }));
-        const expected = digest(session, net);
+        const expected = await digest(session, net);
         const nan = Object.entries(weights).map(([key, w]) => [key, w.map(() => Number.NaN)]);
         await session.evaluate("train", Object.fromEntries(nan));
-        session.write(weights);
+        await session.write(weights);
         await session.train(epoch(order, { rate: 1e-3, seed }));
-        assert.equal(digest(session, net), expected);
+        assert.equal(await digest(session, net), expected);
       });
     });
 
     it(`${title}: 1, 2 and 4 threads give the same bytes`, async () => {
       const run = (threads: number) =>
         withSession(net, data, { batch, threads }, async (session) => {
-          session.write(weights);
+          await session.write(weights);
           const target = weights[`${net.names[0]}.w`] as Float32Array;
-          session.setTargets({ [`${net.names[0]}.w`]: target.map((w) => w / 2) });
+          await session.setTargets({ [`${net.names[0]}.w`]: target.map((w) => w / 2) });
           for (const step of [1, 3, 4]) {
             const order = strided(examples, step);
             const options = { rate: 0.02, mu: 0.1, seed };
             assert.equal((await session.train(epoch(order, options))).finite, true);
           }
-          return { digest: digest(session, net), test: await session.evaluate("test") };
+          return { digest: await digest(session, net), test: await session.evaluate("test") };
         });
       const expected = await run(1);
       for (const threads of [2, 4]) assert.deepEqual(await run(threads), expected);
@@ -263,9 +263,9 @@ describe("wasm engine: images", () => {
     const weights = startOf(net);
     const { statistics } = imageLoss(net, data, float64(weights), [0, 1, 2, 3, 4, 5], {});
     await withSession(net, data, { batch: 6 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       await session.train(epoch(strided(6, 1)));
-      const { weights: after } = session.read();
+      const { weights: after } = await session.read();
       for (const role of ["mean", "variance"] as const) {
         const old = weights[`n.${role}`] as Float32Array;
         const found = statistics.get("n")?.[role] as Float64Array;
@@ -282,10 +282,10 @@ describe("wasm engine: images", () => {
     const weights = { ...startOf(net) };
     weights["out.b"] = (weights["out.b"] as Float32Array).map(() => Number.NaN);
     await withSession(net, data, { batch }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const { finite, next } = await session.train(epoch(strided(examples, 1)));
       assert.deepEqual([finite, next], [false, 0]);
-      assert.deepEqual(session.read().weights, weights);
+      assert.deepEqual((await session.read()).weights, weights);
     });
   });
 
@@ -296,17 +296,17 @@ describe("wasm engine: images", () => {
     const order = strided(4000, 3);
     const options = { rate: 0.01, seed };
     await withSession(net, data, { batch }, async (session) => {
-      session.write(startOf(net));
+      await session.write(startOf(net));
       await session.train(epoch(order, options));
-      const expected = digest(session, net);
-      session.write(startOf(net));
+      const expected = await digest(session, net);
+      await session.write(startOf(net));
       const abort = new AbortController();
       const running = session.train(epoch(order, { ...options, signal: abort.signal }));
       setTimeout(() => abort.abort(), 5);
       const { next } = await running;
       assert.ok(next < Math.ceil(4000 / batch), `stopped at ${next}`);
       await session.train(epoch(order, { ...options, from: next }));
-      assert.equal(digest(session, net), expected);
+      assert.equal(await digest(session, net), expected);
     });
   });
 });
@@ -357,9 +357,9 @@ function keepOf(net: Network): Keep {
   };
 }
 
-function digest(session: EngineSession, net: Network): string {
+async function digest(session: EngineSession, net: Network): Promise<string> {
   const hash = createHash("sha256");
-  const { weights, velocity } = session.read();
+  const { weights, velocity } = await session.read();
   for (const { key } of net.parameters) {
     for (const { buffer } of [weights[key], velocity[key]] as Float32Array[]) {
       hash.update(new Uint8Array(buffer));

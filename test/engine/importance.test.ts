@@ -35,11 +35,11 @@ function importanceOf(without?: string): Weights {
 /** Momentum after a minibatch of all examples at rate 0 and momentum 0: the gradient of loss + penalty. */
 function gradient(importance: Weights, penalized: Weights, weight: number): Promise<Weights> {
   return withSession(net, data, { batch: count, importance: true }, async (session) => {
-    session.write(weights);
-    session.setTargets(targets, importanceOf());
-    session.setTargets(penalized, importance);
+    await session.write(weights);
+    await session.setTargets(targets, importanceOf());
+    await session.setTargets(penalized, importance);
     await session.train(epoch(strided(count, 1), { rate: 0, momentum: 0, mu: weight }));
-    return session.read().velocity;
+    return (await session.read()).velocity;
   });
 }
 
@@ -86,10 +86,10 @@ describe("wasm engine: importance weights of the penalty", () => {
   it("h = 1 everywhere, and no importance after some, give the bytes of a session without it", async () => {
     const trained = (importance: boolean, ...given: (Weights | undefined)[]) =>
       withSession(net, data, { batch: 8, importance }, async (session) => {
-        session.write(weights);
-        for (const h of given) session.setTargets(targets, h);
+        await session.write(weights);
+        for (const h of given) await session.setTargets(targets, h);
         for (const step of [1, 5]) await session.train(epoch(strided(count, step), { mu }));
-        return session.read();
+        return await session.read();
       });
     const expected = await trained(false, undefined);
     const ones = Object.fromEntries(
@@ -103,10 +103,10 @@ describe("wasm engine: importance weights of the penalty", () => {
   it("has the same bytes with 1, 2 and 3 threads", async () => {
     const trained = (threads: number) =>
       withSession(net, data, { batch: 8, importance: true, threads }, async (session) => {
-        session.write(weights);
-        session.setTargets(targets, importanceOf());
+        await session.write(weights);
+        await session.setTargets(targets, importanceOf());
         await session.train(epoch(strided(count, 1), { mu }));
-        return session.read();
+        return await session.read();
       });
     const expected = await trained(1);
     for (const threads of [2, 3]) assert.deepEqual(await trained(threads), expected);
@@ -116,7 +116,7 @@ describe("wasm engine: importance weights of the penalty", () => {
     await withSession(net, data, { batch: 8, importance: true }, async (session) => {
       for (const h of [0, -1, Number.NaN, Infinity]) {
         const bad = { "fc1.b": new Float32Array(20).fill(1).fill(h, 3, 4) };
-        assert.throws(
+        await assert.rejects(
           () => session.setTargets(targets, bad),
           new RangeError(
             `setTargets: importance must be a finite number > 0, got ${h} at "fc1.b"[3].`,
@@ -124,12 +124,15 @@ describe("wasm engine: importance weights of the penalty", () => {
         );
       }
       const short = { "fc1.b": new Float32Array(19) };
-      assert.throws(() => session.setTargets(targets, short), /importance: "fc1.b" must have 20/);
+      await assert.rejects(
+        () => session.setTargets(targets, short),
+        /importance: "fc1.b" must have 20/,
+      );
       const unknown = { fc1: new Float32Array(20) };
-      assert.throws(() => session.setTargets(targets, unknown), /no parameter "fc1"/);
+      await assert.rejects(() => session.setTargets(targets, unknown), /no parameter "fc1"/);
     });
     await withSession(net, data, { batch: 8 }, async (session) => {
-      assert.throws(
+      await assert.rejects(
         () => session.setTargets(targets, importanceOf()),
         /no room for importance weights. Open it with { batch, importance: true }/,
       );

@@ -82,16 +82,19 @@ describe("wasm engine: what it refuses", () => {
     const weights = formulaWeights(net, 0.5);
     await withSession(net, data, { batch: 4 }, async (session) => {
       const { "fc1.b": _, ...rest } = weights;
-      assert.throws(() => session.write(rest), /write: parameter "fc1.b" \(9 × 1\) is missing/);
-      assert.throws(
+      await assert.rejects(
+        () => session.write(rest),
+        /write: parameter "fc1.b" \(9 × 1\) is missing/,
+      );
+      await assert.rejects(
         () => session.write({ ...weights, "fc2.w": new Float32Array(1) }),
         /no parameter "fc2.w"/,
       );
-      assert.throws(
+      await assert.rejects(
         () => session.write({ ...weights, "fc1.b": new Float32Array(8) }),
         /must have 9 × 1 = 9/,
       );
-      assert.throws(
+      await assert.rejects(
         () => session.setTargets({ fc1: new Float32Array(1) }),
         /setTargets: there is no/,
       );
@@ -120,16 +123,16 @@ describe("wasm engine: what it refuses", () => {
     await withSession(net, data, { batch: 4 }, async (session) => {
       for (const key of ["fc1.w", "out.w", "out.b"]) {
         const broken = { ...weights, [key]: (weights[key] as Float32Array).map(() => Number.NaN) };
-        session.write(broken);
+        await session.write(broken);
         const { finite, next, examples } = await session.train(epoch(strided(20, 1)));
         assert.deepEqual([finite, next, examples], [false, 0, 0]);
-        assert.deepEqual(session.read().weights, broken);
+        assert.deepEqual((await session.read()).weights, broken);
       }
-      session.write(weights);
+      await session.write(weights);
       const result = await session.train(epoch(strided(20, 1), { rate: 1e30 }));
       assert.deepEqual([result.finite, result.examples], [false, result.next * 4]);
       assert.ok(result.next > 0 && result.next < 5);
-      session.write(weights);
+      await session.write(weights);
       assert.equal((await session.train(epoch(strided(20, 1)))).finite, true);
     });
   });
@@ -140,10 +143,10 @@ describe("wasm engine: what it refuses", () => {
     const weights = formulaWeights(net, 0.5);
     const bias = (weights["out.b"] as Float32Array).map((b, i) => (i === 3 ? Number.NaN : b));
     await withSession(net, rare, { batch: 4 }, async (session) => {
-      session.write({ ...weights, "out.b": bias });
+      await session.write({ ...weights, "out.b": bias });
       const { finite, next } = await session.train(epoch(strided(20, 1)));
       assert.deepEqual([finite, next], [false, 0]);
-      assert.deepEqual(session.read().weights, { ...weights, "out.b": bias });
+      assert.deepEqual((await session.read()).weights, { ...weights, "out.b": bias });
     });
   });
 

@@ -84,15 +84,15 @@ async function trained(network: Network, { salt }: NetworkGolden) {
   const { batch, steps, rate, momentum, mu } = golden;
   const data = hashedData(network, batch * steps, salt);
   return withSession(network, data, { batch }, async (session) => {
-    session.write(hashedWeights(network, salt));
+    await session.write(hashedWeights(network, salt));
     const targets = Object.entries(hashedWeights(network, salt, 8))
       .filter(([key]) => key.endsWith(".w"))
       // Towards 0 the penalty is weight decay.
       .map(([key, t]) => [key, key === "out.w" ? t.fill(0) : t]);
-    session.setTargets(Object.fromEntries(targets));
+    await session.setTargets(Object.fromEntries(targets));
     const order = strided(batch * steps, 1);
     const { lossSum } = await session.train(epoch(order, { rate, momentum, mu }));
-    return { lossSum, ...session.read() };
+    return { lossSum, ...(await session.read()) };
   });
 }
 

@@ -45,13 +45,13 @@ describe("wasm engine: three steps of LeNet300 in float64 PyTorch", () => {
       const data = { ...formulaData(count, 784, 10), shape: [28, 28, 1] as const };
       const { rate, momentum, mu } = golden;
       await withSession(network, data, { batch: golden.batch }, async (session) => {
-        session.write(formulaWeights(network, 0.1));
+        await session.write(formulaWeights(network, 0.1));
         const targets = Object.entries(formulaWeights(network, 0.1, 7));
-        session.setTargets(Object.fromEntries(targets.filter(([key]) => key.endsWith(".w"))));
+        await session.setTargets(Object.fromEntries(targets.filter(([key]) => key.endsWith(".w"))));
         const result = await session.train(epoch(strided(count, 1), { rate, momentum, mu }));
         const sum = losses.reduce((total, loss) => total + loss * golden.batch, 0);
         assert.ok(Math.abs(result.lossSum - sum) < 1e-5 * sum, `${result.lossSum}, not ${sum}`);
-        const { weights, velocity } = session.read();
+        const { weights, velocity } = await session.read();
         for (const [key, expected] of Object.entries(arrays)) {
           const w = relative(weights[key] as Float32Array, expected.stride, expected.weight);
           const v = relative(velocity[key] as Float32Array, expected.stride, expected.velocity);

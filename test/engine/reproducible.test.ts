@@ -76,9 +76,9 @@ interface Case {
 }
 
 /** SHA-256 of weights and momentum, in the order of the parameters. */
-function digest(session: EngineSession, { parameters }: Network): string {
+async function digest(session: EngineSession, { parameters }: Network): Promise<string> {
   const hash = createHash("sha256");
-  const { weights, velocity } = session.read();
+  const { weights, velocity } = await session.read();
   for (const { key } of parameters) {
     for (const array of [weights[key], velocity[key]] as Float32Array[]) {
       hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
@@ -90,11 +90,11 @@ function digest(session: EngineSession, { parameters }: Network): string {
 /** The epochs with `threads`, and what they gave. */
 function trained({ net, data, weights, targets, batch, epochs }: Case, threads: number) {
   return withSession(net, data, { batch, threads }, async (session) => {
-    session.write(weights);
-    session.setTargets(targets);
+    await session.write(weights);
+    await session.setTargets(targets);
     const sums = [];
     for (const each of epochs) sums.push((await session.train(each)).lossSum);
-    return { digest: digest(session, net), sums, test: await session.evaluate("test") };
+    return { digest: await digest(session, net), sums, test: await session.evaluate("test") };
   });
 }
 
@@ -123,21 +123,21 @@ describe("wasm engine: the same bytes", () => {
   it("read(write(state)) = state, for every shape of the network", async () => {
     await withSession(net, data, { batch }, async (session) => {
       const state = { weights, velocity: formulaWeights(net, 1, 11) };
-      session.write(state.weights, state.velocity);
-      assert.deepEqual(session.read(), state);
+      await session.write(state.weights, state.velocity);
+      assert.deepEqual(await session.read(), state);
     });
   });
 
   it("evaluate(split, w) equals writing w and evaluating, and leaves training alone", async () => {
     const other = formulaWeights(net, 0.25, 9);
     await withSession(net, data, { batch }, async (session) => {
-      session.write(other);
+      await session.write(other);
       const expected = await session.evaluate("train");
-      session.write(weights);
+      await session.write(weights);
       await session.train(epoch(strided(203, 1), options));
-      const before = digest(session, net);
+      const before = await digest(session, net);
       assert.deepEqual(await session.evaluate("train", other), expected);
-      assert.equal(digest(session, net), before);
+      assert.equal(await digest(session, net), before);
       const own = await session.evaluate("train");
       assert.notDeepEqual(own, expected);
       assert.equal(own.count, 203);

@@ -29,10 +29,10 @@ describe("wasm engine: threads", () => {
   it("an abort stops within a minibatch, and continuing gives the bytes of not stopping", async () => {
     const batch = 2000;
     await withSession(network, data, { batch }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const whole = await session.train(epoch(order, options));
-      const expected = session.read();
-      session.write(weights);
+      const expected = await session.read();
+      await session.write(weights);
       const stop = new AbortController();
       let seen = 0;
       const first = await session.train(
@@ -50,7 +50,7 @@ describe("wasm engine: threads", () => {
       assert.equal(first.examples, first.next * batch);
       const rest = await session.train(epoch(order, { ...options, from: first.next }));
       assert.equal(rest.next, count / batch);
-      assert.deepEqual(session.read(), expected);
+      assert.deepEqual(await session.read(), expected);
       const sum = first.lossSum + rest.lossSum;
       assert.ok(Math.abs(sum - whole.lossSum) < 1e-12 * sum);
     });
@@ -58,7 +58,7 @@ describe("wasm engine: threads", () => {
 
   it("timers of the caller keep running while it trains", async () => {
     await withSession(network, data, { batch: 250 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       let [last, blocked] = [performance.now(), 0];
       const tick = () => {
         const gap = performance.now() - last;
@@ -76,7 +76,7 @@ describe("wasm engine: threads", () => {
 
   it("threads without a command use no processor time", async () => {
     await withSession(network, data, { batch: 250, threads: 4 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const stop = new AbortController();
       const onProgress = () => stop.abort();
       await session.train(epoch(order, { ...options, signal: stop.signal, onProgress }));
@@ -89,26 +89,29 @@ describe("wasm engine: threads", () => {
 
   it("close() while training ends the threads, and the training rejects", async () => {
     const session = await wasmEngine({ threads: 2 }).open(network, data, { batch: 250 });
-    session.write(weights);
+    await session.write(weights);
     const closed = new Promise<void>((resolve) => {
       const onProgress = () => resolve(session.close().then(() => session.close()));
       const running = session.train(epoch(order, { ...options, onProgress }));
       void assert.rejects(running, (error) => isLCError(error, "LC_ENGINE"));
     });
     await closed;
-    assert.throws(() => session.read(), /session is closed/);
+    await assert.rejects(() => session.read(), /session is closed/);
     await assert.rejects(session.evaluate("test"), /session is closed/);
   });
 
-  it("while it trains, read and write throw, and a second command waits its turn", async () => {
+  it("commands wait their turn, read and write among them", async () => {
     await withSession(network, data, { batch: 2000 }, async (session) => {
-      session.write(weights);
+      await session.write(weights);
       const training = session.train(epoch(order, options));
       const evaluation = session.evaluate("test");
-      assert.throws(() => session.read(), /the session is busy/);
-      assert.throws(() => session.write(weights), /the session is busy/);
+      const [trained, , started] = [session.read(), session.write(weights), session.read()];
       await training;
       const { loss } = await evaluation;
+      assert.deepEqual((await started).weights, weights);
+      const { weights: after, velocity } = await trained;
+      assert.notDeepEqual(after, weights);
+      await session.write(after, velocity);
       assert.deepEqual((await session.evaluate("test")).loss, loss);
     });
   });

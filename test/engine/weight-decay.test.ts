@@ -31,9 +31,9 @@ const order = strided(24, 5);
 const constants = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, steps: 0 };
 
 async function weightsAfter(session: EngineSession, options: Partial<EpochOptions>) {
-  session.write(formulaWeights(net, 0.3));
+  await session.write(formulaWeights(net, 0.3));
   await session.train(epoch(order, { rate: 0.02, ...options }));
-  return session.read().weights;
+  return (await session.read()).weights;
 }
 
 describe("weight decay", () => {
@@ -46,7 +46,7 @@ describe("weight decay", () => {
       await withSession(net, data, { batch: 7, optimizer }, async (session) => {
         const without = await weightsAfter(session, how);
         const decayed = await weightsAfter(session, { ...how, weightDecay: 0.25 });
-        session.setTargets(zeros);
+        await session.setTargets(zeros);
         assert.deepEqual(await weightsAfter(session, { ...how, mu: 0.25 }), decayed);
         for (const { key } of trained)
           assert.ok(relative(without[key] ?? [], decayed[key] ?? []) > 1e-4, key);

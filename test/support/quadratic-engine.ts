@@ -22,11 +22,11 @@ export function quadraticEngine(
           network.parameters.map(({ key, rows, cols }) => [key, new Float32Array(rows * cols)]),
         );
       return {
-        write(weights: Weights) {
+        async write(weights: Weights) {
           w = { ...weights };
         },
-        read: () => ({ weights: { ...w }, velocity: zeros() }),
-        setTargets(given: Weights, h: Weights = {}) {
+        read: async () => ({ weights: { ...w }, velocity: zeros() }),
+        async setTargets(given: Weights, h: Weights = {}) {
           [targets, importance] = [given, h];
         },
         async train({ mu }: EpochOptions) {

@@ -4,6 +4,7 @@ import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
 import { type Binding, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
+import { slices } from "../../rest.ts";
 import {
   checkEpoch,
   checkImportance,
@@ -62,7 +63,6 @@ export class Session implements EngineSession {
   #closed = false;
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
-  #running = 0;
 
   constructor(tf: Tf, network: Network, data: Dataset, options: SessionOptions) {
     this.#tf = tf;
@@ -89,13 +89,20 @@ export class Session implements EngineSession {
     }
   }
 
-  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void {
-    this.#idle("write");
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): Promise<void> {
+    return this.#enqueue(() => this.#write(weights, velocity, secondMoments));
+  }
+
+  async #write(
+    weights: Weights,
+    velocity: Weights | undefined,
+    secondMoments: Weights | undefined,
+  ): Promise<void> {
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
     if (secondMoments) {
       checkWeights("write: secondMoments", this.#network, secondMoments);
-      checkSecondMoments(secondMoments);
+      await checkSecondMoments(secondMoments, slices());
     }
     writeVariables(this.#tf, this.#slots, weights);
     const tensor = (slot: Slot, values: Float32Array | undefined) =>
@@ -109,23 +116,25 @@ export class Session implements EngineSession {
     }
   }
 
-  read(): Moments {
-    this.#idle("read");
-    return {
+  read(): Promise<Moments> {
+    return this.#enqueue(async () => ({
       weights: this.#values((slot) => readVariable(slot, slot.variable)),
       velocity: this.#values((slot) => readVariable(slot, slot.velocity)),
       ...(this.#options.optimizer === "adam" && {
         secondMoments: this.#values((slot) => readVariable(slot, slot.second as TfTensor)),
       }),
-    };
+    }));
   }
 
-  setTargets(targets: Weights, importance?: Weights): void {
-    this.#idle("setTargets");
+  setTargets(targets: Weights, importance?: Weights): Promise<void> {
+    return this.#enqueue(() => this.#setTargets(targets, importance));
+  }
+
+  async #setTargets(targets: Weights, importance: Weights | undefined): Promise<void> {
     checkWeights("setTargets", this.#network, targets, true);
     if (importance) {
       checkWeights("setTargets: importance", this.#network, importance, true);
-      checkImportance(importance);
+      await checkImportance(importance, slices());
       if (!this.#options.importance) {
         throw new RangeError(
           "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
@@ -343,31 +352,19 @@ export class Session implements EngineSession {
   }
 
   /** Runs `command` after those before it; a failed one does not stop the next. */
-  async #enqueue<T>(command: () => Promise<T>): Promise<T> {
-    this.#running++;
-    const turn = this.#last
-      .catch(() => undefined)
-      .then(() => {
-        this.#open();
-        return command();
-      });
+  #enqueue<T>(command: () => Promise<T>): Promise<T> {
+    const run = () => {
+      this.#open();
+      return command();
+    };
+    const turn = this.#last.then(run, run);
     this.#last = turn;
-    try {
-      return await turn;
-    } finally {
-      this.#running--;
-    }
+    return turn;
   }
 
   #open(): void {
     if (!this.#closed) return;
     throw new LCError("LC_ENGINE", "tfjs engine: the session is closed. Open a new one.");
-  }
-
-  #idle(who: string): void {
-    this.#open();
-    if (this.#running === 0) return;
-    throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
+import { BAND, type Rest, slices } from "../../rest.ts";
 import {
   checkData,
   checkEpoch,
@@ -8,6 +9,7 @@ import {
   checkOptimizer,
   checkSecondMoments,
   checkWeights,
+  firstNot,
   powers,
 } from "../checks.ts";
 import type {
@@ -21,7 +23,7 @@ import type {
 } from "../engine.ts";
 import { fingerprint } from "../fingerprint.ts";
 import type { Program } from "../program.ts";
-import { load, type Slot, store } from "../slots.ts";
+import { clear, load, type Slot, store } from "../slots.ts";
 import * as layout from "./assembly/layout.ts";
 import { allocate, type Memory, scratchOf } from "./memory.ts";
 import { kernelModule } from "./module.ts";
@@ -75,7 +77,6 @@ class Session implements EngineSession {
   #memory: Memory | undefined;
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
-  #running = 0;
   readonly #targets = new Set<string>();
 
   constructor(
@@ -94,40 +95,56 @@ class Session implements EngineSession {
     this.#pool = pool;
   }
 
-  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): void {
-    const { floats } = this.#idle("write");
+  write(weights: Weights, velocity?: Weights, secondMoments?: Weights): Promise<void> {
+    return this.#enqueue(({ floats }) => this.#write(floats, weights, velocity, secondMoments));
+  }
+
+  async #write(
+    floats: Float32Array,
+    weights: Weights,
+    velocity: Weights | undefined,
+    secondMoments: Weights | undefined,
+  ): Promise<void> {
+    const rest = slices();
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
     if (secondMoments) {
       checkWeights("write: secondMoments", this.#network, secondMoments);
-      checkSecondMoments(secondMoments);
+      await checkSecondMoments(secondMoments, rest);
     }
-    this.#storeWeights(floats, weights);
-    const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) => {
-      if (values) store(floats, slot, offset, values);
-      else floats.fill(0, offset / 4, (offset + slot.bytes) / 4);
-    };
+    await this.#storeWeights(floats, weights, rest);
+    const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) =>
+      values ? store(floats, slot, offset, values, rest) : clear(floats, slot, offset, rest);
     for (const slot of this.#slots) {
-      storeOrClear(slot, slot.momentum, velocity?.[slot.key]);
-      if (slot.second) storeOrClear(slot, slot.second, secondMoments?.[slot.key]);
+      await storeOrClear(slot, slot.momentum, velocity?.[slot.key]);
+      if (slot.second) await storeOrClear(slot, slot.second, secondMoments?.[slot.key]);
     }
   }
 
-  read(): Moments {
-    const { floats } = this.#idle("read");
-    return {
-      weights: this.#load(floats, "weight"),
-      velocity: this.#load(floats, "momentum"),
-      ...(this.#second ? { secondMoments: this.#load(floats, "second") } : {}),
-    };
+  read(): Promise<Moments> {
+    return this.#enqueue(async ({ floats }) => {
+      const rest = slices();
+      const weights = await this.#load(floats, "weight", rest);
+      const velocity = await this.#load(floats, "momentum", rest);
+      if (!this.#second) return { weights, velocity };
+      return { weights, velocity, secondMoments: await this.#load(floats, "second", rest) };
+    });
   }
 
-  setTargets(targets: Weights, importance?: Weights): void {
-    const { floats } = this.#idle("setTargets");
+  setTargets(targets: Weights, importance?: Weights): Promise<void> {
+    return this.#enqueue(({ floats }) => this.#setTargets(floats, targets, importance));
+  }
+
+  async #setTargets(
+    floats: Float32Array,
+    targets: Weights,
+    importance: Weights | undefined,
+  ): Promise<void> {
+    const rest = slices();
     checkWeights("setTargets", this.#network, targets, true);
     if (importance) {
       checkWeights("setTargets: importance", this.#network, importance, true);
-      checkImportance(importance);
+      await checkImportance(importance, rest);
       if (this.#slots.some((slot) => !slot.importance)) {
         throw new RangeError(
           "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
@@ -139,10 +156,10 @@ class Session implements EngineSession {
       const target = targets[slot.key];
       if (!target) continue;
       this.#targets.add(slot.key);
-      store(floats, slot, slot.target, target);
+      await store(floats, slot, slot.target, target, rest);
       if (!slot.importance) continue;
       const h = importance?.[slot.key] ?? new Float32Array(target.length).fill(1);
-      store(floats, slot, slot.importance, h);
+      await store(floats, slot, slot.importance, h, rest);
     }
   }
 
@@ -202,9 +219,11 @@ class Session implements EngineSession {
     if (weights) checkWeights("evaluate", this.#network, weights);
     signal?.throwIfAborted();
     if (count === 0) return { loss: 0, errors: 0, count };
+    const rest = slices();
     for (const slot of weights ? this.#slots : []) {
-      store(memory.floats, slot, slot.other, weights?.[slot.key] as Float32Array);
+      await store(memory.floats, slot, slot.other, weights?.[slot.key] as Float32Array, rest);
     }
+    signal?.throwIfAborted();
     const { compiled } = this.#plan;
     const { stop, lossSum, errors } = await this.#pass(memory, {
       program: weights ? compiled.evaluateOther : compiled.evaluate,
@@ -228,32 +247,34 @@ class Session implements EngineSession {
     const { floats } = memory;
     const { compiled } = this.#plan;
     // The other copies are free for the sums, but gradients need the place of the training weights.
-    const own = weights && this.#load(floats, "weight");
-    const clear = () => {
-      for (const { other, bytes } of this.#slots) floats.fill(0, other / 4, (other + bytes) / 4);
+    const rest = slices();
+    const own = weights && (await this.#load(floats, "weight", rest));
+    const clearSums = async () => {
+      for (const slot of this.#slots) await clear(floats, slot, slot.other, rest);
     };
     try {
-      if (weights) this.#storeWeights(floats, weights);
-      clear();
+      if (weights) await this.#storeWeights(floats, weights, rest);
+      await clearSums();
+      signal?.throwIfAborted();
       const { stop } = await this.#pass(memory, {
         ...{ program: compiled.fisher, split: "train", batch: compiled.fisherBatch },
         ...{ first: 0, order: 0, signal },
       });
       if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();
-      const sums = Object.entries(this.#load(floats, "other"));
-      const bad = sums.find(([, sum]) => !sum.every(Number.isFinite))?.[0];
+      const sums = await this.#load(floats, "other", rest);
+      const bad = (await firstNot(sums, Number.isFinite, rest))?.key;
       if (bad || stop === layout.STOP_NONFINITE) {
         throw new LCError(
           "LC_NONFINITE",
           `fisher: ${bad ? `a squared gradient of "${bad}"` : "the loss"} is NaN or infinite. Give weights of a network that was trained without diverging.`,
         );
       }
-      const count = this.#counts.train;
-      return Object.fromEntries(sums.map(([key, sum]) => [key, sum.map((x) => x / count)]));
+      await divide(sums, this.#counts.train, rest);
+      return sums;
     } finally {
       // An infinite sum leaves NaN in the padding, which must be zero.
-      clear();
-      if (own) this.#storeWeights(floats, own);
+      await clearSums();
+      if (own) await this.#storeWeights(floats, own, rest);
     }
   }
 
@@ -281,19 +302,20 @@ class Session implements EngineSession {
     memory.floats[(control + layout.ADAM_EPSILON) / 4] = adam.epsilon;
   }
 
-  #storeWeights(floats: Float32Array, weights: Weights): void {
+  async #storeWeights(floats: Float32Array, weights: Weights, rest: Rest): Promise<void> {
     for (const slot of this.#slots) {
-      store(floats, slot, slot.weight, weights[slot.key] as Float32Array);
+      await store(floats, slot, slot.weight, weights[slot.key] as Float32Array, rest);
     }
   }
 
-  #load(
+  async #load(
     floats: Float32Array,
     what: "weight" | "momentum" | "second" | "other",
-  ): Record<string, Float32Array> {
-    return Object.fromEntries(
-      this.#slots.map((slot) => [slot.key, load(floats, slot, slot[what])]),
-    );
+    rest: Rest,
+  ): Promise<Record<string, Float32Array>> {
+    const all: Record<string, Float32Array> = {};
+    for (const slot of this.#slots) all[slot.key] = await load(floats, slot, slot[what], rest);
+    return all;
   }
 
   /** Sets the control block, runs the program, reads the sums. */
@@ -334,29 +356,29 @@ class Session implements EngineSession {
   }
 
   /** Runs `command` after those before it; a failed one does not stop the next. */
-  async #enqueue<T>(command: (memory: Memory) => Promise<T>): Promise<T> {
-    this.#running++;
-    const turn = this.#last.then(
-      () => command(this.#open()),
-      () => command(this.#open()),
-    );
+  #enqueue<T>(command: (memory: Memory) => Promise<T>): Promise<T> {
+    const run = () => command(this.#open());
+    const turn = this.#last.then(run, run);
     this.#last = turn;
-    try {
-      return await turn;
-    } finally {
-      this.#running--;
-    }
+    return turn;
   }
 
   #open(): Memory {
     if (this.#memory) return this.#memory;
     throw new LCError("LC_ENGINE", "wasm engine: the session is closed. Open a new one.");
   }
+}
 
-  /** The memory, if no command is using it. */
-  #idle(who: string): Memory {
-    const memory = this.#open();
-    if (this.#running === 0) return memory;
-    throw new LCError("LC_ENGINE", `${who}: the session is busy. Await train or evaluate first.`);
+async function divide(
+  arrays: Readonly<Record<string, Float32Array>>,
+  by: number,
+  rest: Rest,
+): Promise<void> {
+  for (const values of Object.values(arrays)) {
+    for (let from = 0; from < values.length; from += BAND) {
+      const end = Math.min(values.length, from + BAND);
+      for (let i = from; i < end; i++) values[i] = (values[i] as number) / by;
+      await rest();
+    }
   }
 }
