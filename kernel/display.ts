@@ -1,49 +1,115 @@
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
+import { isProxy } from "node:util/types";
 import type { MimeBundle } from "./interpreter.ts";
+import { type Convention, isThenable } from "./values/convention.ts";
+import { arquero, danfo } from "./values/frames.ts";
+import { ijavascript } from "./values/ijavascript.ts";
+import { jupyter } from "./values/jupyter.ts";
+import { tensor } from "./values/tensor.ts";
+import { typedArray } from "./values/typed-array.ts";
 
-/** A value with this method shows itself: it returns a MIME bundle, or a promise of one. */
-export const displaySymbol: symbol = Symbol.for("Jupyter.display");
+/** The first that knows a value shows it: how it wants to be shown itself comes before what we make of it. */
+const conventions: readonly Convention[] = [
+  jupyter,
+  ijavascript,
+  danfo,
+  arquero,
+  tensor,
+  typedArray,
+];
 
 /**
- * How a value shows itself: the MIME bundle of its `Symbol.for("Jupyter.display")`, else `text/plain` by
- * `util.inspect`, without colours. Bytes in a bundle become base64.
+ * How a value shows itself by one of the conventions, always with `text/plain`, which by default is `util.inspect`
+ * without colours. Bytes in a bundle become base64. If showing it fails, its bundle is its text with what went wrong;
+ * only what `isFatal` holds for is thrown.
  */
-export function bundle(value: unknown): MimeBundle | Promise<MimeBundle> {
-  if (hasDisplay(value)) {
-    const shown = value[displaySymbol]();
-    return shown instanceof Promise ? shown.then(checked) : checked(shown);
+export function bundle(
+  value: unknown,
+  isFatal: (error: unknown) => boolean = () => false,
+): MimeBundle | Promise<MimeBundle> {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function")
+    return { "text/plain": plain(value) };
+  // Of a Proxy only the symbol is asked for; it may refuse any other question.
+  for (const convention of isProxy(value) ? [jupyter] : conventions) {
+    const show = convention.of(value);
+    if (!show) continue;
+    const finish = (shown: unknown) => withText(encoded(readable(shown)), value);
+    const recover = (error: unknown): MimeBundle => {
+      if (isFatal(error)) throw error;
+      return textBundle(value, convention.name, error);
+    };
+    try {
+      const shown = show();
+      return isThenable(shown) ? Promise.resolve(shown).then(finish).catch(recover) : finish(shown);
+    } catch (error) {
+      return recover(error);
+    }
   }
   return { "text/plain": plain(value) };
 }
 
+/** The bundle of a value that could not be shown otherwise: its text, and why. */
+export function textBundle(value: unknown, what: string, error: unknown): MimeBundle {
+  return { "text/plain": `${plain(value)}\n\n${reason(what, error)}` };
+}
+
+const withText = (data: MimeBundle, value: unknown): MimeBundle =>
+  "text/plain" in data ? data : { ...data, "text/plain": plain(value) };
+
 /** A MIME bundle given as it is. */
 export function rawBundle(value: unknown): MimeBundle {
-  return checked(value);
+  return encoded(object(value));
 }
 
-/** The text of a value, as a Node console shows it. */
+/** The text of a value, as a Node console shows it; with what went wrong if the value's own `inspect.custom` throws. */
 export function plain(value: unknown): string {
-  return inspect(value, { colors: false, depth: 4, maxArrayLength: 100, breakLength: 100 });
+  const options = { colors: false, depth: 4, maxArrayLength: 100, breakLength: 100 };
+  try {
+    return inspect(value, options);
+  } catch (error) {
+    return `${inspect(value, { ...options, customInspect: false })}\n\n${reason("its method inspect.custom", error)}`;
+  }
 }
 
-function checked(value: unknown): MimeBundle {
+/** Why a value is shown as text, with the stack; the front process turns its places into the user's. */
+function reason(what: string, error: unknown): string {
+  const stack = error instanceof Error && error.stack ? error.stack : plain(error);
+  const lines = stack.split("\n").filter((line) => !(/^\s+at /.test(line) && isOwn(line)));
+  return `Shown as text because ${what} failed:\n${lines.join("\n")}`;
+}
+
+const own = new URL(".", import.meta.url);
+const ownPlaces = [own.href, fileURLToPath(own), "(node:internal/", "at new Promise (<anonymous>)"];
+const isOwn = (line: string) => ownPlaces.some((place) => line.includes(place));
+
+/** A bundle that front ends can show: text and pictures are no numbers or objects. */
+function readable(value: unknown): MimeBundle {
+  const data = object(value);
+  for (const [type, content] of Object.entries(data))
+    if (
+      /^(?:text|image)\/(?!.*json$)/.test(type) &&
+      !(content === undefined || typeof content === "string" || content instanceof Uint8Array)
+    )
+      throw new TypeError(`display: ${type} must be a string or bytes, got ${plain(content)}.`);
+  return data;
+}
+
+function object(value: unknown): MimeBundle {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new TypeError(
       `display: a MIME bundle must be an object like { "text/plain": "…" }, got ${plain(value)}.`,
     );
+  return value as MimeBundle;
+}
+
+function encoded(data: MimeBundle): MimeBundle {
   return Object.fromEntries(
-    Object.entries(value)
+    Object.entries(data)
       .filter(([, content]) => content !== undefined)
       .map(([type, content]) => [
         type,
         content instanceof Uint8Array ? Buffer.from(content).toString("base64") : content,
       ]),
-  );
-}
-
-function hasDisplay(value: unknown): value is Record<symbol, () => unknown> {
-  return (
-    ((typeof value === "object" && value !== null) || typeof value === "function") &&
-    typeof (value as Record<symbol, unknown>)[displaySymbol] === "function"
   );
 }

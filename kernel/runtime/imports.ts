@@ -40,6 +40,7 @@ export function cellImports(folder: string): CellImports {
     },
   ) as (specifier: string, options?: ImportCallOptions) => Promise<Namespace>;
   Object.defineProperty(globalThis, mapsSymbol, { value: new Map<string, string>() });
+  Object.defineProperty(globalThis, hooks.tslabSymbol, { value: tslab });
 
   let warmed = false;
   const warm = () => {
@@ -62,7 +63,7 @@ export function cellImports(folder: string): CellImports {
 
   return {
     filename,
-    require: createRequire(filename),
+    require: withTslab(createRequire(filename)),
     warm,
     helpers: {
       import: load,
@@ -79,6 +80,12 @@ export function cellImports(folder: string): CellImports {
       }) as unknown as ImportMeta,
     },
   };
+}
+
+/** `require` of the cells: tslab's own package, where it is installed, shows nothing outside tslab's kernel. */
+function withTslab(require: NodeJS.Require): NodeJS.Require {
+  const wrapped = (id: string): unknown => (id === "tslab" ? tslab : require(id));
+  return Object.assign(wrapped, require);
 }
 
 function member(namespace: Namespace, name: string, required: boolean, specifier: string): unknown {
