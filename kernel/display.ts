@@ -51,7 +51,8 @@ export function bundle(
 
 /** The bundle of a value that could not be shown otherwise: its text, and why. */
 export function textBundle(value: unknown, what: string, error: unknown): MimeBundle {
-  return { "text/plain": `${plain(value)}\n\n${reason(what, error)}` };
+  const reason = because(`Shown as text because ${what} failed`, error);
+  return { "text/plain": `${plain(value)}\n\n${reason}` };
 }
 
 const withText = (data: MimeBundle, value: unknown): MimeBundle =>
@@ -62,21 +63,31 @@ export function rawBundle(value: unknown): MimeBundle {
   return encoded(object(value));
 }
 
-/** The text of a value, as a Node console shows it; with what went wrong if the value's own `inspect.custom` throws. */
+const look = { colors: false, depth: 4, maxArrayLength: 100, breakLength: 100 };
+
+/** The text of a value, as a Node console shows it. Never throws: what goes wrong is said in it. */
 export function plain(value: unknown): string {
-  const options = { colors: false, depth: 4, maxArrayLength: 100, breakLength: 100 };
   try {
-    return inspect(value, options);
+    return inspect(value, look);
   } catch (error) {
-    return `${inspect(value, { ...options, customInspect: false })}\n\n${reason("its method inspect.custom", error)}`;
+    return `${bare(value)}\n\n${because("Inspecting it failed", error)}`;
   }
 }
 
-/** Why a value is shown as text, with the stack; the front process turns its places into the user's. */
-function reason(what: string, error: unknown): string {
-  const stack = error instanceof Error && error.stack ? error.stack : plain(error);
+/** The text of a value without its own `inspect.custom`. */
+function bare(value: unknown): string {
+  try {
+    return inspect(value, { ...look, customInspect: false });
+  } catch {
+    return `[${typeof value}]`; // such as one whose prototype is a Proxy that refuses everything
+  }
+}
+
+/** An error with its stack; the front process turns its places into the user's. */
+function because(what: string, error: unknown): string {
+  const stack = error instanceof Error && error.stack ? error.stack : bare(error);
   const lines = stack.split("\n").filter((line) => !(/^\s+at /.test(line) && isOwn(line)));
-  return `Shown as text because ${what} failed:\n${lines.join("\n")}`;
+  return `${what}:\n${lines.join("\n")}`;
 }
 
 const own = new URL(".", import.meta.url);
@@ -87,13 +98,17 @@ const isOwn = (line: string) => ownPlaces.some((place) => line.includes(place));
 function readable(value: unknown): MimeBundle {
   const data = object(value);
   for (const [type, content] of Object.entries(data))
-    if (
-      /^(?:text|image)\/(?!.*json$)/.test(type) &&
-      !(content === undefined || typeof content === "string" || content instanceof Uint8Array)
-    )
+    if (/^(?:text|image)\/(?!.*json$)/.test(type) && !isContent(content))
       throw new TypeError(`display: ${type} must be a string or bytes, got ${plain(content)}.`);
   return data;
 }
+
+/** Text may also be a list of lines, as in a notebook's file. */
+const isContent = (content: unknown) =>
+  content === undefined ||
+  typeof content === "string" ||
+  content instanceof Uint8Array ||
+  (Array.isArray(content) && content.every((line) => typeof line === "string"));
 
 function object(value: unknown): MimeBundle {
   if (typeof value !== "object" || value === null || Array.isArray(value))
