@@ -30,8 +30,7 @@ export function bundle(
 ): MimeBundle | Promise<MimeBundle> {
   if ((typeof value !== "object" || value === null) && typeof value !== "function")
     return { "text/plain": plain(value) };
-  // Of a Proxy only the symbol is asked for; it may refuse any other question.
-  for (const convention of isProxy(value) ? [jupyter] : conventions) {
+  for (const convention of isOpaque(value) ? [jupyter] : conventions) {
     const show = convention.of(value);
     if (!show) continue;
     const finish = (shown: unknown) => withText(encoded(readable(shown)), value);
@@ -48,6 +47,9 @@ export function bundle(
   }
   return { "text/plain": plain(value) };
 }
+
+/** A Proxy may refuse every other question; a prototype has the methods of its instances, which it is none of. */
+const isOpaque = (value: object) => isProxy(value) || Object.hasOwn(value, "constructor");
 
 /** The bundle of a value that could not be shown otherwise: its text, and why. */
 export function textBundle(value: unknown, what: string, error: unknown): MimeBundle {

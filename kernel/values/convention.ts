@@ -17,14 +17,13 @@ export function methodOf(
   return typeof found === "function" ? found : undefined;
 }
 
-/** True if the value is an instance, not the prototype, of a class with all these methods and getters. */
+/** True if the value is of a class with all these methods and getters. */
 export function isInstance(
   value: object,
   methods: readonly string[],
   getters: readonly string[] = [],
 ): boolean {
   return (
-    !Object.hasOwn(value, "constructor") &&
     methods.every((name) => methodOf(value, name)) &&
     getters.every((name) => inherited(value, name)?.get)
   );

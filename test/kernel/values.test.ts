@@ -240,6 +240,19 @@ describe("showing a value", () => {
     );
   });
 
+  it("takes no prototype for an instance", async () => {
+    const require = createRequire(import.meta.url);
+    const { Tensor } = require("@tensorflow/tfjs-node");
+    const { DataFrame } = require("danfojs-node");
+    class Mine {
+      _toHtml() {
+        return "<b>";
+      }
+    }
+    for (const { prototype } of [Tensor, DataFrame, Mine])
+      assert.deepEqual(await shown(prototype), { "text/plain": plain(prototype) });
+  });
+
   it("is util.inspect for errors, Maps, class instances and plain values", async () => {
     class Point {
       readonly x = 1;
