@@ -10,6 +10,17 @@ export interface Displayable {
   [displaySymbol](): Readonly<Record<string, unknown>>;
 }
 
+/**
+ * `value` with a display that its type need not mention: a value of the same form made by hand or by spread is shown as
+ * what it is. Must come before the value is frozen.
+ */
+export function displayed<T extends object>(
+  value: T,
+  bundle: (value: T) => Readonly<Record<string, unknown>>,
+): T {
+  return Object.defineProperty(value, displaySymbol, { value: () => bundle(value) });
+}
+
 /** What `display` returns: shows another value in the same place. */
 export interface DisplayHandle {
   update(value: unknown): unknown;

@@ -1,4 +1,4 @@
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, dataset } from "./dataset.ts";
 
 /** Random changes of the training images, drawn anew for each example and epoch. */
 export interface Augmentation {
@@ -23,7 +23,7 @@ export function augmented(data: Dataset, options: Partial<Augmentation> = {}): D
   const { flip = true, crop = 4 } = options;
   const augment = Object.freeze({ flip, crop });
   checkAugmentation("augmented", { ...data, augment });
-  return { ...data, augment };
+  return dataset({ ...data, augment });
 }
 
 /** @throws RangeError if the augmentation of `data` is out of range. */

@@ -1,5 +1,5 @@
 import { LCError } from "../errors.ts";
-import { type Dataset, meanOf, type Split } from "./dataset.ts";
+import { type Dataset, dataset, meanOf, type Split } from "./dataset.ts";
 import type { ImageFolder } from "./image-folder.ts";
 
 /**
@@ -45,7 +45,7 @@ export async function imageDataset(options: {
     );
   }
   const trainSplit = await readAll(train);
-  return {
+  return dataset({
     name,
     source: train.source,
     shape: train.shape,
@@ -53,7 +53,7 @@ export async function imageDataset(options: {
     train: trainSplit,
     test: await readAll(test),
     mean: meanOf(trainSplit, train.shape, mean),
-  };
+  });
 }
 
 async function readAll(folder: ImageFolder): Promise<Split> {

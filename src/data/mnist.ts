@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LCError } from "../errors.ts";
-import { type Dataset, meanImage, type Split, take } from "./dataset.ts";
+import { type Dataset, dataset, meanImage, type Split, take } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
@@ -52,7 +52,7 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  return { ...data, test: take("mnist", data.test, testCount) };
+  return dataset({ ...data, test: take("mnist", data.test, testCount) });
 }
 
 async function read(
@@ -67,7 +67,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  return {
+  return dataset({
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],
@@ -75,7 +75,7 @@ async function read(
     train: take(who, train, options.trainCount),
     test,
     mean: meanImage(train, 28 * 28),
-  };
+  });
 }
 
 async function place(who: string, release: Release, options: MnistOptions): Promise<string> {
