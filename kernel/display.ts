@@ -85,16 +85,18 @@ function bare(value: unknown): string {
   }
 }
 
-/** An error with its stack; the front process turns its places into the user's. */
+/** An error with its stack down to the kernel, which called the value; the front process turns places into the user's. */
 function because(what: string, error: unknown): string {
   const stack = error instanceof Error && error.stack ? error.stack : bare(error);
-  const lines = stack.split("\n").filter((line) => !(/^\s+at /.test(line) && isOwn(line)));
-  return `${what}:\n${lines.join("\n")}`;
+  const lines = stack.split("\n");
+  const end = lines.findIndex(
+    (line) => /^\s+at /.test(line) && ownPlaces.some((place) => line.includes(place)),
+  );
+  return `${what}:\n${lines.slice(0, end < 0 ? undefined : end).join("\n")}`;
 }
 
 const own = new URL(".", import.meta.url);
-const ownPlaces = [own.href, fileURLToPath(own), "(node:internal/", "at new Promise (<anonymous>)"];
-const isOwn = (line: string) => ownPlaces.some((place) => line.includes(place));
+const ownPlaces = [own.href, fileURLToPath(own)];
 
 /** A bundle that front ends can show: text and pictures are no numbers or objects. */
 function readable(value: unknown): MimeBundle {
