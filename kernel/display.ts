@@ -9,6 +9,9 @@ import { jupyter } from "./values/jupyter.ts";
 import { tensor } from "./values/tensor.ts";
 import { typedArray } from "./values/typed-array.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Array, Buffer, Error, Object, Promise, TypeError, Uint8Array } = globalThis;
+
 /** The first that knows a value shows it: how it wants to be shown itself comes before what we make of it. */
 const conventions: readonly Convention[] = [
   jupyter,

@@ -40,12 +40,12 @@ export function cellImports(folder: string): CellImports {
     },
   ) as (specifier: string, options?: ImportCallOptions) => Promise<Namespace>;
   Object.defineProperty(globalThis, mapsSymbol, { value: new Map<string, string>() });
-  Object.defineProperty(globalThis, hooks.tslabSymbol, { value: tslab });
 
   let warmed = false;
   const warm = () => {
     if (warmed) return;
     warmed = true;
+    Object.defineProperty(globalThis, hooks.tslabSymbol, { value: tslab });
     // In this thread where node can (≥ 22.15), else in the loader's own.
     if (typeof nodeModule.registerHooks === "function") nodeModule.registerHooks(hooks.inThread);
     else register(import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js", import.meta.url);

@@ -120,7 +120,7 @@ function sender(value: unknown, frame: (data: MimeBundle) => Frame): (data: Mime
     try {
       send(frame(data));
     } catch (error) {
-      if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+      if ((error as NodeJS.ErrnoException).code !== undefined) throw error; // of the pipe
       send(frame(textBundle(value, "its bundle as JSON", error)));
     }
   };

@@ -1,6 +1,9 @@
 import { typescriptVersion } from "../typescript/version.ts";
 import { type DisplayHandle, display } from "./output.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Object } = globalThis;
+
 type ShowText = (content: string) => void;
 type ShowBytes = (content: Uint8Array) => void;
 

@@ -1,5 +1,8 @@
 import { isProxy } from "node:util/types";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Object } = globalThis;
+
 /** A way in which values of some kind show themselves. */
 export interface Convention {
   /** What a message calls it when it fails. */

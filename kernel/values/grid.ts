@@ -2,6 +2,9 @@ import { inspect } from "node:util";
 import { escapeHtml } from "../html.ts";
 import type { MimeBundle } from "../interpreter.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Array, Date, JSON, Number, String, Math } = globalThis;
+
 /** A table of data, however large; only what is shown of it is read. */
 export interface Grid {
   /** What it is, such as `DataFrame`. */

@@ -1,5 +1,8 @@
 import { type Convention, isThenable, methodOf } from "./convention.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Object, Promise, String, TypeError } = globalThis;
+
 /** Methods of IJavascript's documentation, each with the MIME type of the text that it returns. */
 const methods = {
   _toHtml: "text/html",

@@ -1,6 +1,9 @@
 import { isProxy } from "node:util/types";
 import type { Convention } from "./convention.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Symbol } = globalThis;
+
 /** A value with this method shows itself: it returns a MIME bundle, or a promise of one. Deno's convention. */
 export const displaySymbol: symbol = Symbol.for("Jupyter.display");
 

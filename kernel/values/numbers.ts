@@ -1,5 +1,8 @@
 import { inspect } from "node:util";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Array, Math, Number, String } = globalThis;
+
 /** Numbers of a typed array or a tensor. */
 export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
 

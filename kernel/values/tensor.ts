@@ -1,6 +1,9 @@
 import { type Convention, isInstance, ownValue } from "./convention.ts";
 import { first, type Numbers, range } from "./numbers.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Array, JSON } = globalThis;
+
 /** Values of larger tensors are not fetched: a backend may have to copy them. 16 MiB of float32. */
 const mostFetched = 2 ** 22;
 

@@ -2,6 +2,9 @@ import { isTypedArray } from "node:util/types";
 import type { Convention } from "./convention.ts";
 import { first, type Numbers, range } from "./numbers.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Object, Symbol, Uint8Array } = globalThis;
+
 /** Shorter ones are shown whole, as by a Node console. */
 const summarizedFrom = 21;
 

@@ -240,6 +240,37 @@ describe("showing a value", () => {
     );
   });
 
+  it("does not need the globals, which a cell may overwrite", () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    const throwing = {
+      [display]() {
+        throw new RangeError("r");
+      },
+    };
+    const values = [
+      new Float32Array(30),
+      { _toHtml: () => "<b>", _toMime: () => ({ "image/png": bytes }) },
+      { [display]: () => ({ "text/html": "<i>" }) },
+      throwing,
+    ];
+    const scope = globalThis as unknown as Record<string, unknown>;
+    const names = ["Object", "Array", "JSON", "Number", "String", "Symbol", "Promise", "Buffer"];
+    names.push("Uint8Array", "Error", "TypeError", "Math", "Date", "URL");
+    const before = values.map((value) => bundle(value));
+    const kept = names.map((name) => scope[name]);
+    const after = (() => {
+      for (const name of names) scope[name] = undefined;
+      try {
+        return values.map((value) => bundle(value));
+      } finally {
+        names.forEach((name, i) => {
+          scope[name] = kept[i];
+        });
+      }
+    })();
+    assert.deepEqual(after, before);
+  });
+
   it("takes no prototype for an instance", async () => {
     const require = createRequire(import.meta.url);
     const { Tensor } = require("@tensorflow/tfjs-node");
