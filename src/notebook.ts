@@ -12,13 +12,16 @@ export interface Displayable {
 
 /**
  * `value` with a display that its type need not mention: a value of the same form made by hand or by spread is shown as
- * what it is. Must come before the value is frozen.
+ * what it is. Must come before the value is frozen; a later display replaces it.
  */
 export function displayed<T extends object>(
   value: T,
   bundle: (value: T) => Readonly<Record<string, unknown>>,
 ): T {
-  return Object.defineProperty(value, displaySymbol, { value: () => bundle(value) });
+  return Object.defineProperty(value, displaySymbol, {
+    value: () => bundle(value),
+    configurable: true,
+  });
 }
 
 /** What `display` returns: shows another value in the same place. */

@@ -3,8 +3,9 @@ import { createRequire } from "node:module";
 import { prune } from "../src/compression/prune.ts";
 import { quantize } from "../src/compression/quantize.ts";
 import { augmented } from "../src/data/augment.ts";
-import { type Dataset, dataset } from "../src/data/dataset.ts";
+import type { Dataset } from "../src/data/dataset.ts";
 import { digits } from "../src/data/digits.ts";
+import { shownDataset } from "../src/data/shown.ts";
 import { compress } from "../src/lc/plan.ts";
 import { conv2d, dense, network, relu } from "../src/net/network.ts";
 import { lenet300, resnet } from "../src/net/zoo.ts";
@@ -46,7 +47,7 @@ describe("values in a notebook", () => {
     const data = digits({ trainCount: 20, testCount: 10 });
     const copy: Dataset = { ...data, name: "mine" };
     assert.ok(!(displaySymbol in copy));
-    assert.match(text(dataset(copy)), /^mine: 20 training/);
+    assert.match(text(shownDataset(copy)), /^mine: 20 training/);
   });
 
   it("a network and its model are the table of their layers with parameters", () => {

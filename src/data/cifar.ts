@@ -2,8 +2,9 @@ import { basename, join } from "node:path";
 import { LCError } from "../errors.ts";
 import { grouped } from "../text.ts";
 import { type Augmentation, augmented } from "./augment.ts";
-import { type Dataset, dataset, meanOf, type Split, take } from "./dataset.ts";
+import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
+import { shownDataset } from "./shown.ts";
 import { locate, readUnpacked } from "./unpack.ts";
 
 const side = 32;
@@ -88,7 +89,7 @@ export async function cifar10(
   }
   const { name, source, train, test } = await readCopy(folder, options.copy ?? whichCopy(folder));
   const shape = [side, side, 3] as const;
-  const data = dataset({
+  const data = shownDataset({
     name,
     source: `${source}, read from ${folder}`,
     shape,

@@ -1,5 +1,3 @@
-import { displayed } from "../notebook.ts";
-import { grouped } from "../text.ts";
 import type { Augmentation } from "./augment.ts";
 
 /** Labelled images as they are stored: 8-bit pixels. */
@@ -26,23 +24,6 @@ export interface Dataset {
   readonly mean: Float32Array;
   /** How training images are changed at random (see `augmented`); default: not at all. */
   readonly augment?: Augmentation;
-}
-
-/** A data set that shows itself in a notebook as one line. */
-export function dataset(data: Dataset): Dataset {
-  return displayed(data, ({ name, source, shape, classes, train, test, augment }) => {
-    const images = `${grouped(train.count)} training and ${grouped(test.count)} test images of ${shape.join(" × ")}`;
-    const changes = [
-      ...(augment?.flip ? ["flipped"] : []),
-      ...(augment && augment.crop > 0 ? [`cropped from ${augment.crop} pixels of padding`] : []),
-    ];
-    const facts = [
-      `${name}: ${images}, ${classes} classes`,
-      source,
-      ...(changes.length > 0 ? [`training images ${changes.join(" and ")} at random`] : []),
-    ];
-    return { "text/plain": facts.join(" · ") };
-  });
 }
 
 /** The first `count` examples of `split` (all if undefined), as a view. */

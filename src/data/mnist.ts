@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LCError } from "../errors.ts";
-import { type Dataset, dataset, meanImage, type Split, take } from "./dataset.ts";
+import { type Dataset, meanImage, type Split, take } from "./dataset.ts";
 import { digits } from "./digits.ts";
 import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
 import { type Release, releases } from "./releases.ts";
+import { shownDataset } from "./shown.ts";
 import { locate } from "./unpack.ts";
 
 export interface MnistOptions {
@@ -52,7 +53,7 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  return dataset({ ...data, test: take("mnist", data.test, testCount) });
+  return shownDataset({ ...data, test: take("mnist", data.test, testCount) });
 }
 
 async function read(
@@ -67,7 +68,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  return dataset({
+  return shownDataset({
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],

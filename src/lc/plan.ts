@@ -1,11 +1,9 @@
 import type { Compression } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
 import { model as checkModel, type Model, unknownLayer, type Weights } from "../net/network.ts";
-import { displayed } from "../notebook.ts";
-import { table } from "../table/table.ts";
-import { escapeMarkup } from "../text.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
+import { shownPlan } from "./plan-table.ts";
 import { checkImportance, checkRun, type RunOptions } from "./run-options.ts";
 import type { Solution } from "./solution.ts";
 import type { PlanSpec } from "./state.ts";
@@ -56,7 +54,7 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
     check(model, tasks, added);
     return plan(model, Object.freeze([...tasks, ...added])) as never;
   };
-  const self: Plan<string, Record<string, unknown>> = {
+  const self: Plan<string, Record<string, unknown>> = shownPlan({
     model,
     tasks,
     layer: (name: string, compression: Compression<never>) =>
@@ -86,28 +84,8 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
         if (done) return value;
       }
     },
-  };
-  return Object.freeze(displayed(self, describe));
-}
-
-/** The plan as its table of layers. */
-function describe({ model, tasks }: Plan<string, unknown>): Record<string, string> {
-  const { name, names } = model.network;
-  const compressed = tasks.flatMap(({ layers }) => layers);
-  const title = `${name}: ${compressed.length} of ${names.length} layers to be compressed`;
-  const rows = names.map((layer) => {
-    const [parameter] = parametersOf(model, { layers: [layer] });
-    const task = tasks.find(({ layers }) => layers.includes(layer));
-    const others = task?.layers.filter((other) => other !== layer) ?? [];
-    const joint = others.length > 0 ? `, one θ with ${others.join(", ")}` : "";
-    const how = task ? `${task.compression.name}${joint}` : null;
-    return [layer, parameter ? shapeOf(parameter) : null, how];
   });
-  const details = table([{ name: "layer" }, { name: "shape" }, { name: "compression" }], rows);
-  return {
-    "text/plain": `${title}\n${details.toText()}`,
-    "text/html": `<p><b>${escapeMarkup(title)}</b></p>${details.toHTML()}`,
-  };
+  return self;
 }
 
 /** The generator of a run with the run's newest state on it. */
