@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import type { Message } from "../../kernel/wire.ts";
 import { type Exchange, type KernelClient, startKernel } from "../support/kernel-client.ts";
 
@@ -89,7 +90,7 @@ describe("kernel", () => {
       show("three")`);
     const shown = published.filter((message) => data(message)?.["text/html"] !== undefined);
     const byType = Object.fromEntries(shown.map((message) => [type(message), message.content]));
-    const text = "{ [Symbol(Jupyter.display)]: [AsyncFunction: [Jupyter.display]] }";
+    const text = inspect({ async [Symbol.for("Jupyter.display")]() {} });
     assert.deepEqual(byType.display_data.data as object, {
       "text/html": "one",
       "text/plain": text,
