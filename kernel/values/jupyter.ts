@@ -5,7 +5,7 @@ import type { Convention } from "./convention.ts";
 const { Symbol } = globalThis;
 
 /** A value with this method shows itself: it returns a MIME bundle, or a promise of one. Deno's convention. */
-export const displaySymbol: symbol = Symbol.for("Jupyter.display");
+const displaySymbol: symbol = Symbol.for("Jupyter.display");
 
 export const jupyter: Convention = {
   name: 'its method Symbol.for("Jupyter.display")',
