@@ -1,4 +1,5 @@
 import type { Dataset } from "./dataset.ts";
+import { shownDataset } from "./shown.ts";
 
 /** Random changes of the training images, drawn anew for each example and epoch. */
 export interface Augmentation {
@@ -23,7 +24,7 @@ export function augmented(data: Dataset, options: Partial<Augmentation> = {}): D
   const { flip = true, crop = 4 } = options;
   const augment = Object.freeze({ flip, crop });
   checkAugmentation("augmented", { ...data, augment });
-  return { ...data, augment };
+  return shownDataset({ ...data, augment });
 }
 
 /** @throws RangeError if the augmentation of `data` is out of range. */

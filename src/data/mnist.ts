@@ -7,6 +7,7 @@ import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
 import { type Release, releases } from "./releases.ts";
+import { shownDataset } from "./shown.ts";
 import { locate } from "./unpack.ts";
 
 export interface MnistOptions {
@@ -52,7 +53,7 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  return { ...data, test: take("mnist", data.test, testCount) };
+  return shownDataset({ ...data, test: take("mnist", data.test, testCount) });
 }
 
 async function read(
@@ -67,7 +68,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  return {
+  return shownDataset({
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],
@@ -75,7 +76,7 @@ async function read(
     train: take(who, train, options.trainCount),
     test,
     mean: await meanOf(train, [28, 28, 1], "pixel"),
-  };
+  });
 }
 
 async function place(who: string, release: Release, options: MnistOptions): Promise<string> {
