@@ -16,6 +16,7 @@ import tools  # noqa: E402
 # Tests of jupyter_kernel_test that do not apply to us. Every other skip is a failure.
 NOT_APPLICABLE = {
     "test_pager": "a pager is a payload, which the protocol deprecates; our help is in inspect_reply",
+    "test_a_killed_tool_leaves_no_process": "it finds the processes in /proc, which only Linux has",
 }
 
 
