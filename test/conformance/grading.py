@@ -64,12 +64,15 @@ STUDENTS = {
     "unsolved": {},
     # Right for what the student sees only; a test that the student empties comes back.
     "wrong": {"mean": "const mean = (values: number[]): number => values[1];", "median": MEDIAN, "test-mean": "1;"},
+    # nbgrader's rule: a test during which anything is written to stderr has failed.
+    "noisy": {"mean": MEAN.replace("return", "console.error(values); return"), "median": MEDIAN},
     "endless": {"mean": MEAN, "median": "function median(values: number[]): number { while (true) {} }"},
 }
 GRADES = {
     "solved": {"test-mean": 2, "test-median": 3, "test-parts": 4},
     "unsolved": {"test-mean": 0, "test-median": 0, "test-parts": 0},
     "wrong": {"test-mean": 0, "test-median": 3, "test-parts": 2},
+    "noisy": {"test-mean": 0, "test-median": 3, "test-parts": 0},
     "endless": {"test-mean": 2, "test-median": 0, "test-parts": 0},
 }
 
