@@ -141,7 +141,8 @@ export async function visit(spec: KernelSpec, samples: Samples, cells: number): 
     const end = performance.now() + 1000 * interruptSeconds;
     let status: unknown;
     do {
-      const done = await kernel.request("execute_request", { code: samples.showKept });
+      const asked = { code: samples.showKept };
+      const done = await kernel.request("execute_request", asked, interruptSeconds);
       if (done.text === "42\n") return;
       ({ status } = done.reply.content);
     } while (String(status).startsWith("abort") && performance.now() < end);

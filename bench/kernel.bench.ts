@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -119,14 +119,23 @@ async function ipykernel(command: string): Promise<Contestant> {
   const code = `import json, sys, ipykernel
 from ipykernel.kernelspec import get_kernel_dict
 print(json.dumps({"version": f"{ipykernel.__version__}, Python {sys.version.split()[0]}", "spec": get_kernel_dict()}))`;
-  const { stdout } = await execute(command, ["-c", code]);
+  const { stdout } = await execute(command, ["-c", code]).catch((cause: Error) => {
+    throw new Error(
+      `bench kernel: --python must be a Python with ipykernel, got ${command}. Write pip install ipykernel.`,
+      { cause },
+    );
+  });
   const { version, spec } = JSON.parse(stdout) as { version: string; spec: KernelSpec };
   return { name: "ipykernel", version, spec, samples: python };
 }
 
 async function tslab(given: string, { spec: ours }: Contestant): Promise<Contestant> {
   const folder = given === "auto" ? fileURLToPath(new URL("..", import.meta.url)) : given;
-  const manifest = createRequire(join(resolve(folder), "_")).resolve("tslab/package.json");
+  const manifest = join(resolve(folder), "node_modules", "tslab", "package.json");
+  if (!existsSync(manifest))
+    throw new Error(
+      `bench kernel: --tslab must be a folder with tslab in its node_modules, got ${folder}. Write npm install tslab there.`,
+    );
   const { version } = JSON.parse(await readFile(manifest, "utf8")) as { version: string };
   const program = join(dirname(manifest), "bin", "tslab");
   const argv = [ours.argv[0], program, "kernel", "--config-path", "{connection_file}"];
