@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { isAbsolute, join, sep } from "node:path";
 import { tfjs, tfjsNode } from "./doctor-tfjs.ts";
 import { dataFolder, labextension } from "./install.ts";
 import { nodeVersion, packageRoot, recommendedMajor } from "./node-runtime.ts";
@@ -22,7 +22,7 @@ const oldestNode = [20, 19];
 /** As many as the engine takes by itself at most. */
 const mostThreads = 8;
 const installFix =
-  "Write npm start, or lclab install --user (or --sys-prefix) for your own Jupyter.";
+  "Write npx lclab install --sys-prefix (or --user) for your own Jupyter, or npm start in lclab's own folder.";
 const marks = { ok: "✓", optional: "–", missing: "✗" } as const;
 
 /** Looks at everything that a notebook needs. Uses no network and changes nothing. */
@@ -41,8 +41,8 @@ export async function examine({
     runningNode(node.version),
     kernelsNode(spec),
     jupyter.finding,
-    kernelspec(spec),
-    figureRenderer(jupyter),
+    kernelspec(spec, root),
+    figureRenderer(jupyter, root),
     loads("zeromq", "new it.Router().close()", root, path, env),
     loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, path, env),
     wasm("WASM engine", root, "engine", path, env),
@@ -119,7 +119,7 @@ async function kernelsNode(spec: Spec | undefined): Promise<Finding> {
   };
 }
 
-function kernelspec(spec: Spec | undefined): Finding {
+function kernelspec(spec: Spec | undefined, root: string): Finding {
   const name = "kernelspec";
   const wrong = (detail: string): Finding => ({ name, status: "missing", detail, fix: installFix });
   if (!spec) return wrong(`Jupyter has no kernel "lclab"`);
@@ -129,6 +129,14 @@ function kernelspec(spec: Spec | undefined): Finding {
     if (!isAbsolute(path)) return wrong(`${spec.path} names ${path}, which is not absolute`);
     if (!existsSync(path)) return wrong(`${spec.path} names ${path}, which is not there`);
   }
+  const main = programs[1];
+  if (!realpathSync(main).startsWith(realpathSync(root) + sep))
+    return {
+      name,
+      status: "optional",
+      detail: `${spec.path} runs another lclab, ${main}`,
+      fix: "To have this one, write npx lclab install --sys-prefix (or --user).",
+    };
   return { name, status: "ok", detail: spec.path };
 }
 
@@ -177,7 +185,7 @@ async function findJupyter(root: string, env: NodeJS.ProcessEnv): Promise<Jupyte
   };
 }
 
-function figureRenderer({ data, config }: Jupyter): Finding {
+function figureRenderer({ data, config }: Jupyter, root: string): Finding {
   const name = "figure renderer";
   const folder = data
     .map((path) => join(path, "labextensions", labextension))
@@ -200,6 +208,18 @@ function figureRenderer({ data, config }: Jupyter): Finding {
       status: "missing",
       detail: `disabled by ${page}`,
       fix: `Write jupyter labextension enable ${labextension}.`,
+    };
+  // A copy, which an update of lclab does not reach; its files are named by their content.
+  const build = (path: string) =>
+    (readJson(join(path, "package.json")) as { jupyterlab?: { _build?: { load?: string } } })
+      .jupyterlab?._build?.load;
+  const ours = build(join(root, "dist", "labextension"));
+  if (ours !== undefined && build(folder) !== ours)
+    return {
+      name,
+      status: "optional",
+      detail: `${folder} is of another build`,
+      fix: "Write npx lclab install --sys-prefix (or --user) again.",
     };
   return { name, status: "ok", detail: folder };
 }

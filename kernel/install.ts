@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { UsageError } from "./usage-error.ts";
 
 /** Where Jupyter looks for kernels: for this user, in the active Python environment, or below a given prefix. */
 export type Where = "user" | "sys-prefix" | { prefix: string };
@@ -11,7 +12,7 @@ export const labextension = "lclab-plotly";
 
 /**
  * Jupyter's data folder.
- * @throws Error for `sys-prefix` if there is no Python.
+ * @throws UsageError for `sys-prefix` if there is no Python.
  */
 export function dataFolder(
   where: Where,
@@ -40,8 +41,8 @@ function pythonPrefix(env: NodeJS.ProcessEnv): string {
       // try the other name
     }
   }
-  throw new Error(
-    "install: --sys-prefix needs an active Python environment, and no python was found. Write --prefix DIR.",
+  throw new UsageError(
+    "lclab: --sys-prefix needs an active Python environment, and no python was found. Write --prefix DIR.",
   );
 }
 
@@ -65,8 +66,17 @@ export function kernelspec(main: string, node: string): Record<string, unknown> 
 /**
  * Writes the kernelspec, and the JupyterLab extension if it was built. `node` is the program that runs the kernel.
  * Returns a line for each.
+ * @throws UsageError if `data` cannot be written, or if `main` lies in npx's cache, which npm clears.
  */
 export function install(data: string, main: string, node: string = process.execPath): string[] {
+  if (main.split(/[\\/]/).includes("_npx"))
+    throw new UsageError(
+      "lclab install: must not run from npx's cache, which npm clears: Jupyter would not find the kernel then. In a folder that stays, write npm install lclab, then npx lclab install.",
+    );
+  return writing(data, () => installed(data, main, node));
+}
+
+function installed(data: string, main: string, node: string): string[] {
   const kernel = join(data, "kernels", "lclab");
   mkdirSync(kernel, { recursive: true });
   writeFileSync(
@@ -87,7 +97,10 @@ export function install(data: string, main: string, node: string = process.execP
   return lines;
 }
 
-/** Removes what `install` wrote. Returns a line for each that was there, or one that says that nothing was. */
+/**
+ * Removes what `install` wrote. Returns a line for each that was there, or one that says that nothing was.
+ * @throws UsageError if it may not.
+ */
 export function uninstall(data: string): string[] {
   const parts = {
     'the kernel "lclab"': join(data, "kernels", "lclab"),
@@ -95,10 +108,23 @@ export function uninstall(data: string): string[] {
   };
   const lines = Object.entries(parts).flatMap(([name, folder]) => {
     if (!existsSync(folder)) return [];
-    rmSync(folder, { recursive: true });
+    writing(data, () => rmSync(folder, { recursive: true }));
     return [`Removed ${name} from ${folder}`];
   });
   return lines.length > 0 ? lines : [`There was nothing of lclab in ${data}`];
+}
+
+/** Turns the system's refusal to write into what can be done about it. */
+function writing<T>(data: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UsageError(
+      `lclab: ${data} cannot be written (${code}). Write --user, or --prefix with a folder that is yours.`,
+    );
+  }
 }
 
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">

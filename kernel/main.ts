@@ -1,12 +1,11 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Where } from "./install.ts";
-
-/** A wrong call of the command line; the message says what to write instead. */
-export class UsageError extends Error {}
+import { UsageError } from "./usage-error.ts";
 
 const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
 
@@ -24,9 +23,11 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
 
 const commands: Record<string, (args: string[]) => Promise<number>> = {
   async kernel(args) {
-    const { positionals } = parse({ args, allowPositionals: true, options: {} });
+    const { positionals } = parse("kernel", { args, allowPositionals: true, options: {} });
     if (positionals.length !== 1)
       throw new UsageError(`lclab kernel: needs one connection file, got ${positionals.length}.`);
+    if (!existsSync(positionals[0]))
+      throw new UsageError(`lclab kernel: there is no connection file ${positionals[0]}.`);
     const [{ serve }, { typescriptInterpreter }] = await Promise.all([
       import("./kernel.ts"),
       import("./typescript/interpreter.ts"),
@@ -35,7 +36,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return 0;
   },
   async install(args) {
-    const { values } = parse({
+    const { values } = parse("install", {
       args,
       options: {
         user: { type: "boolean" },
@@ -57,7 +58,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return 0;
   },
   async uninstall(args) {
-    const { values } = parse({
+    const { values } = parse("uninstall", {
       args,
       options: {
         user: { type: "boolean" },
@@ -71,14 +72,14 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return 0;
   },
   async doctor(args) {
-    const { values } = parse({ args, options: { json: { type: "boolean" } } });
+    const { values } = parse("doctor", { args, options: { json: { type: "boolean" } } });
     const { examine, report } = await import("./doctor.ts");
     const findings = await examine();
     console.log(values.json ? JSON.stringify(findings, null, 2) : report(findings));
     return findings.some(({ status }) => status === "missing") ? 1 : 0;
   },
   async run(args) {
-    const { values, positionals } = parse({
+    const { values, positionals } = parse("run", {
       args,
       allowPositionals: true,
       options: {
@@ -128,11 +129,18 @@ async function givenNode(path: string): Promise<string> {
   return path;
 }
 
-function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+function parse<T extends ParseArgsConfig>(
+  command: string,
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs<T>(config);
   } catch (error) {
-    throw new UsageError(`lclab: ${(error as Error).message}`);
+    // Of Node's message the first sentence; the others are about any program.
+    const [what] = (error as Error).message.split(/\. |$/);
+    const more = Object.keys(config.options ?? {}).map((name) => `--${name}`);
+    const options = more.length > 0 ? `Its options are ${more.join(", ")}.` : "It has no options.";
+    throw new UsageError(`lclab ${command}: ${what}. ${options}`);
   }
 }
 
@@ -140,11 +148,13 @@ function version(): string {
   return (createRequire(import.meta.url)("lclab/package.json") as { version: string }).version;
 }
 
-async function main([command, ...args]: string[]): Promise<number> {
-  if (command === undefined || command === "help" || command === "--help") {
+async function main([given, ...args]: string[]): Promise<number> {
+  const asksForHelp = [given, ...args].some((arg) => arg === "--help" || arg === "-h");
+  if (given === undefined || given === "help" || asksForHelp) {
     console.log(usage);
-    return command === undefined ? 2 : 0;
+    return given === undefined ? 2 : 0;
   }
+  const command = given === "--version" || given === "-v" ? "version" : given;
   try {
     if (!Object.hasOwn(commands, command))
       throw new UsageError(

@@ -1,10 +1,10 @@
 /**
  * `npm run conformance`: our kernel, installed with --prefix into a temporary folder, against the PyPI package
- * jupyter_kernel_test, and under papermill, nbconvert and jupytext. Arguments after `--` choose tests: `-- -k history`.
+ * jupyter_kernel_test, and under papermill, nbconvert, jupytext and nbgrader. Arguments after `--` choose tests: `-- -k history`.
  */
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkNode } from "./checks.mjs";
 import { preparePackages } from "./prepare.mjs";
@@ -34,7 +34,7 @@ await runMain(async () => {
     return await runLoudly(
       python,
       [join(root, "test", "conformance", "main.py"), ...process.argv.slice(2)],
-      { cwd: folder, env: isolated(folder) },
+      { cwd: folder, env: isolated(folder, dirname(python)) },
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -53,8 +53,11 @@ async function installPackage(python, folder) {
   });
 }
 
-/** Only the kernel of this run is seen, and nothing is written to the user's own folders. */
-function isolated(folder) {
+/**
+ * Only the kernel of this run is seen, and nothing is written to the user's own folders. `bin` comes first on the PATH, as in
+ * an active environment: nbgrader calls its alembic by name.
+ */
+function isolated(folder, bin) {
   const inherited = Object.entries(pythonEnvironment()).filter(
     ([name]) => !/^(JUPYTER|IPYTHON)/.test(name),
   );
@@ -65,6 +68,7 @@ function isolated(folder) {
   };
   return {
     ...Object.fromEntries(inherited),
+    PATH: [bin, process.env.PATH].join(delimiter),
     JUPYTER_NO_CONFIG: "1",
     JUPYTER_PLATFORM_DIRS: "1",
     JUPYTER_PATH: join(folder, "share", "jupyter"),

@@ -3,7 +3,7 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { typescriptInterpreter } from "../typescript/interpreter.ts";
 import { executeNotebook, type Progress } from "./execute.ts";
 import { type Notebook, parseNotebook } from "./notebook.ts";
-import { injectParameters, type Parameter, parseParameter } from "./parameters.ts";
+import { checkDeclared, injectParameters, type Parameter, parseParameter } from "./parameters.ts";
 import { report } from "./report.ts";
 
 const plotlyFile = new URL(
@@ -42,6 +42,11 @@ export async function runNotebook(
     return fail(2, code === undefined ? `${path} ${message}` : `cannot read ${path}: ${message}.`);
   }
 
+  try {
+    await checkDeclared(notebook, given);
+  } catch (error) {
+    return fail(2, (error as Error).message);
+  }
   injectParameters(notebook, given);
   const target = resolve(output);
   if (!existsSync(dirname(target)))

@@ -1,3 +1,4 @@
+import { CompileError, compile } from "../typescript/compile.ts";
 import type { Notebook, NotebookCell } from "./notebook.ts";
 
 /** A parameter of a run: a name of the notebook, and a JSON value. */
@@ -24,6 +25,31 @@ export function parseParameter(text: string): Parameter {
   } catch {
     return { name, value: given };
   }
+}
+
+/**
+ * Refuses a parameter that the cell tagged `parameters` does not declare: a wrong name would leave the default in force.
+ * Without such a cell every name will do.
+ * @throws RangeError that lists the declared names.
+ */
+export async function checkDeclared(
+  { cells }: Notebook,
+  parameters: readonly Parameter[],
+): Promise<void> {
+  const defaults = cells.find((cell) => tagged(cell, "parameters"));
+  if (!defaults || parameters.length === 0) return;
+  let declared: readonly string[];
+  try {
+    ({ declared } = await compile(defaults.source));
+  } catch (error) {
+    if (error instanceof CompileError) return; // it fails at its place
+    throw error;
+  }
+  for (const { name } of parameters)
+    if (!declared.includes(name))
+      throw new RangeError(
+        `-p must name what the cell tagged "parameters" declares, ${declared.join(", ") || "which is nothing"}, got ${JSON.stringify(name)}. Write one of these, or declare it there.`,
+      );
 }
 
 /**

@@ -1,8 +1,10 @@
 """papermill, nbconvert and jupytext with notebooks in TypeScript."""
 
+import json
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -57,6 +59,8 @@ class ToolTests(unittest.TestCase):
         out = nbformat.read(self.folder / "out.ipynb", as_version=4)
         injected = next(c for c in out.cells if "injected-parameters" in c.metadata.get("tags", []))
         self.assertIn("let rate = 0.25;", injected.source)
+        # After the defaults, which it overrides.
+        self.assertEqual(out.cells.index(injected), 1)
         self.assertEqual(
             out.cells[-1].outputs[0].text,
             '{"rate":0.25,"name":"a\\"b\\\\c\\nd é","rest":{"list":[1,-2.5,true,null],"k y":{}}}\n',
@@ -127,3 +131,49 @@ class ToolTests(unittest.TestCase):
             [(c.cell_type, c.source, c.metadata.get("tags")) for c in before.cells],
         )
         self.assertEqual(after.metadata["kernelspec"], KERNELSPEC)
+
+    @unittest.skipUnless(sys.platform == "linux", "reads /proc")
+    def test_a_killed_tool_leaves_no_process(self):
+        loop = """import { readFileSync, renameSync, writeFileSync } from "node:fs";
+const { pid, ppid } = process;
+const others = readFileSync(`/proc/${ppid}/task/${ppid}/children`, "utf8").trim().split(" ").map(Number);
+writeFileSync("new", JSON.stringify([...new Set([pid, ppid, ...others])]));
+renameSync("new", "pids");
+while (true) {}"""
+        self.write(notebook(new_code_cell(loop)))
+        for tool in (
+            ["papermill", "in.ipynb", "out.ipynb"],
+            ["nbconvert", "--execute", "--to", "html", "in.ipynb"],
+        ):
+            with self.subTest(tool=tool[0]):
+                running = subprocess.Popen(
+                    [sys.executable, "-m", *tool],
+                    cwd=self.folder,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                self.addCleanup(running.kill)
+                pids = self.folder / "pids"
+                self.until(lambda: pids.exists() or running.poll() is not None, "the cell runs")
+                started = json.loads(pids.read_text())
+                # The kernel, its user process and esbuild.
+                self.assertGreaterEqual(len(started), 3)
+                running.kill()
+                running.wait()
+                self.until(lambda: not any(map(alive, started)), "all processes are gone")
+                pids.unlink()
+
+    def until(self, condition, what):
+        for _ in range(3000):
+            if condition():
+                return
+            time.sleep(0.01)
+        self.fail(f"30 s passed before {what}")
+
+
+def alive(pid):
+    """False for a process that has ended, whether or not anybody has asked for its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -78,13 +78,16 @@ describe("doctor", () => {
     exports.backend = () => (${JSON.stringify(version ? { binding: { TF_Version: version } } : {})});
     exports.add = (a, b) => ({ dataSync: () => [a + b] });`;
 
+  const extension = (load: string): string => JSON.stringify({ jupyterlab: { _build: { load } } });
+
   /** A machine on which everything is there. */
   function everything(): void {
     program("bin/python3", "echo 3.11.7");
     jupyter();
     const node = kernelsNode();
     spec([node, write("root/main.js", ""), "kernel", "{connection_file}"]);
-    write("data/labextensions/lclab-plotly/package.json", "{}");
+    for (const place of ["data/labextensions/lclab-plotly", "root/dist/labextension"])
+      write(join(place, "package.json"), extension("static/remoteEntry.1.js"));
     module("root", "zeromq", "exports.Router = class { close() {} };");
     module("root", "esbuild", "exports.transformSync = () => ({});");
     write("root/package.json", '{ "version": "0.9.0" }');
@@ -152,13 +155,21 @@ describe("doctor", () => {
 
   const disable = (file: string, extensions: unknown) => (): void =>
     void write(file, JSON.stringify({ disabledExtensions: extensions }));
-  const sick: readonly [string, () => void, string, Finding["status"], RegExp][] = [
+  const sick: readonly [
+    string,
+    () => void,
+    string,
+    Finding["status"],
+    RegExp,
+    RegExp | undefined,
+  ][] = [
     [
       "a relative path in argv",
       () => spec(["node", "main.js"]),
       "kernelspec",
       "missing",
       /names node, which is not absolute/,
+      /npx lclab install --sys-prefix/,
     ],
     [
       "an argv whose program is gone",
@@ -166,14 +177,23 @@ describe("doctor", () => {
       "kernelspec",
       "missing",
       /names .*main\.js, which is not there/,
+      /npx lclab install --sys-prefix/,
     ],
-    ["a kernelspec without argv", () => spec("node"), "kernelspec", "missing", /has no argv/],
+    [
+      "a kernelspec without argv",
+      () => spec("node"),
+      "kernelspec",
+      "missing",
+      /has no argv/,
+      /npx lclab install --sys-prefix/,
+    ],
     [
       "a kernelspec that is not JSON",
       () => write("data/kernels/lclab/kernel.json", "{"),
       "kernelspec",
       "missing",
       /has no argv/,
+      /npx lclab install --sys-prefix/,
     ],
     [
       "a kernel's Node that does not run",
@@ -181,6 +201,7 @@ describe("doctor", () => {
       "kernel's Node",
       "missing",
       /does not answer/,
+      /npx lclab install --sys-prefix/,
     ],
     [
       "a kernel on Node 20",
@@ -188,6 +209,7 @@ describe("doctor", () => {
       "kernel's Node",
       "optional",
       /^20\.19\.1 works, 24 trains faster/,
+      /Install the kernel again with a network/,
     ],
     [
       "a kernel on Node 18",
@@ -195,6 +217,7 @@ describe("doctor", () => {
       "kernel's Node",
       "missing",
       /^18\.20\.0, must be 20\.19 or newer/,
+      /Install the kernel again with a network/,
     ],
     [
       "a Jupyter without JupyterLab",
@@ -202,6 +225,7 @@ describe("doctor", () => {
       "Jupyter",
       "missing",
       /jupyter has no JupyterLab/,
+      /pip install jupyterlab/,
     ],
     [
       "a renderer disabled by the user",
@@ -209,6 +233,7 @@ describe("doctor", () => {
       "figure renderer",
       "missing",
       /disabled by .*config.labconfig/,
+      /jupyter labextension enable lclab-plotly/,
     ],
     [
       "a plugin of the renderer disabled for all",
@@ -216,6 +241,7 @@ describe("doctor", () => {
       "figure renderer",
       "missing",
       /disabled by .*data.lab.settings/,
+      /jupyter labextension enable lclab-plotly/,
     ],
     [
       "another extension disabled",
@@ -223,6 +249,7 @@ describe("doctor", () => {
       "figure renderer",
       "ok",
       /labextensions/,
+      undefined,
     ],
     [
       "a zeromq that does not load",
@@ -230,6 +257,7 @@ describe("doctor", () => {
       "zeromq",
       "missing",
       /^1\.2\.3 does not load/,
+      /npm ci --ignore-scripts/,
     ],
     [
       "a zeromq that does not load under the kernel's Node",
@@ -237,6 +265,7 @@ describe("doctor", () => {
       "zeromq",
       "missing",
       /^1\.2\.3 does not load/,
+      /npm ci --ignore-scripts/,
     ],
     [
       "damaged kernels",
@@ -244,6 +273,7 @@ describe("doctor", () => {
       "WASM engine",
       "missing",
       /does not load/,
+      /npm run build/,
     ],
     [
       "a tfjs-node without its library",
@@ -251,6 +281,7 @@ describe("doctor", () => {
       "@tensorflow/tfjs-node",
       "optional",
       /^1\.2\.3 in .*tfjs-node does not load/,
+      /scripts.tfjs-node\.mjs/,
     ],
     [
       "another package under the name of tfjs-node",
@@ -258,6 +289,7 @@ describe("doctor", () => {
       "@tensorflow/tfjs-node",
       "optional",
       /^is @tensorflow\/tfjs 1\.2\.3 under this name/,
+      /scripts.tfjs-node\.mjs/,
     ],
     [
       "a tfjs-node that computes wrongly",
@@ -270,6 +302,7 @@ describe("doctor", () => {
       "@tensorflow/tfjs-node",
       "optional",
       /does not load/,
+      /scripts.tfjs-node\.mjs/,
     ],
     [
       "oneDNN that is left to TensorFlow",
@@ -277,6 +310,7 @@ describe("doctor", () => {
       "@tensorflow/tfjs-node",
       "ok",
       /TF_ENABLE_ONEDNN_OPTS=1, set before the import/,
+      undefined,
     ],
     [
       "a tfjs that does not load",
@@ -284,16 +318,104 @@ describe("doctor", () => {
       "@tensorflow/tfjs",
       "optional",
       /^1\.2\.3 does not load/,
+      /npm install @tensorflow\/tfjs$/,
     ],
-    ["a Python 3.8", () => program("bin/python3", "echo 3.8.1"), "Python", "optional", /^3\.8\.1/],
+    [
+      "a Python 3.8",
+      () => program("bin/python3", "echo 3.8.1"),
+      "Python",
+      "optional",
+      /^3\.8\.1/,
+      /Python 3\.9 or newer/,
+    ],
+    [
+      "a kernel of an lclab that has moved away",
+      () => renameSync(join(folder, "root"), join(folder, "moved")),
+      "kernelspec",
+      "missing",
+      /names .*root.main\.js, which is not there/,
+      /npx lclab install --sys-prefix/,
+    ],
+    [
+      "a kernel of another lclab",
+      () => spec([kernelsNode(), write("other/main.js", ""), "kernel", "{connection_file}"]),
+      "kernelspec",
+      "optional",
+      /runs another lclab, .*other.main\.js$/,
+      /npx lclab install --sys-prefix/,
+    ],
+    [
+      "a renderer that is not installed",
+      () => rmSync(join(folder, "data/labextensions"), { recursive: true }),
+      "figure renderer",
+      "missing",
+      /has no extension "lclab-plotly"/,
+      /npx lclab install --sys-prefix/,
+    ],
+    [
+      "a renderer of another build",
+      () =>
+        write("data/labextensions/lclab-plotly/package.json", extension("static/remoteEntry.0.js")),
+      "figure renderer",
+      "optional",
+      /is of another build/,
+      /npx lclab install --sys-prefix/,
+    ],
+    [
+      "no Jupyter",
+      () => {
+        rmSync(join(folder, "bin/jupyter"));
+        program("bin/python3", "exit 1");
+      },
+      "Jupyter",
+      "missing",
+      /^not found/,
+      /pip install jupyterlab.*lclab run makes reports/,
+    ],
+    [
+      "no Python",
+      () => rmSync(join(folder, "bin/python3")),
+      "Python",
+      "optional",
+      /^not found/,
+      /Install Python 3\.9/,
+    ],
+    [
+      "an old Node",
+      () => {
+        patient = { ...patient, node: { path: process.execPath, version: "20.18.0" } };
+      },
+      "Node",
+      "missing",
+      /must be 20\.19 or newer/,
+      /Install Node 24/,
+    ],
+    [
+      "an esbuild that is gone",
+      () => rmSync(join(folder, "root/node_modules/esbuild"), { recursive: true }),
+      "esbuild",
+      "missing",
+      /^not installed/,
+      /npm ci --ignore-scripts/,
+    ],
+    [
+      "algebra that is not built",
+      () => rmSync(join(folder, "root/dist/math"), { recursive: true }),
+      "WASM algebra",
+      "missing",
+      /^not built/,
+      /npm run build/,
+    ],
   ];
-  for (const [title, spoil, name, status, detail] of sick)
+  for (const [title, spoil, name, status, detail, fix] of sick)
     it(`sees ${title}`, async () => {
       everything();
       spoil();
       const found = await finding(name);
       assert.equal(found.status, status);
       assert.match(found.detail, detail);
+      if (fix === undefined) assert.equal(found.fix, undefined);
+      else assert.match(found.fix ?? "", fix);
     });
 
   it("prefers the Jupyter of npm start, and finds tfjs in the folders above", async () => {

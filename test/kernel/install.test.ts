@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { dataFolder, install, nodeOptions, uninstall } from "../../kernel/install.ts";
 import { runtimes } from "../../kernel/node-runtime.ts";
 
 const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));
+// As a CommonJS module, which is how mocha loads it, this one has no import.meta.resolve.
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 interface Spec {
   argv: string[];
@@ -69,6 +72,24 @@ describe("install", () => {
     assert.match(uninstall(data).join(), /^There was nothing of lclab in /);
   });
 
+  it("refuses npx's cache, which npm clears, and writes nothing", () => {
+    const prefix = mkdtempSync(join(tmpdir(), "lclab-prefix-"));
+    const main = join(prefix, "_npx", "0a1b", "node_modules", "lclab", "dist", "kernel", "main.js");
+    assert.throws(() => install(prefix, main), /npx's cache.*write npm install lclab, then npx/);
+    assert.deepEqual(readdirSync(prefix), []);
+  });
+
+  it("says what to write where it may not write", () => {
+    const prefix = mkdtempSync(join(tmpdir(), "lclab-prefix-"));
+    writeFileSync(join(prefix, "share"), "a file where a folder must be");
+    const data = dataFolder({ prefix });
+    assert.throws(
+      () => install(data, join(prefix, "main.js")),
+      ({ message }) =>
+        message.startsWith(`lclab: ${data} cannot be written (E`) && message.includes("--user"),
+    );
+  });
+
   it("follows Jupyter's folders", () => {
     assert.equal(dataFolder("user", { JUPYTER_DATA_DIR: "/j" }), "/j");
     assert.equal(dataFolder("user", { XDG_DATA_HOME: "/x" }, "linux"), join("/x", "jupyter"));
@@ -93,7 +114,7 @@ describe("lclab install", () => {
     return join(folder, name);
   };
   const lclab = (...args: string[]) =>
-    spawnSync(process.execPath, ["--import", "tsx", main, "install", "--prefix", folder, ...args], {
+    spawnSync(process.execPath, ["--import", tsx, main, "install", "--prefix", folder, ...args], {
       env,
       encoding: "utf8",
     });
@@ -106,6 +127,33 @@ describe("lclab install", () => {
     const lines = stdout.split("\n").filter((line) => line.startsWith("The kernel runs on Node "));
     assert.equal(lines.length, old ? 1 : 0);
     if (old) assert.match(lines[0], /\(no Node 24: npm view failed \(ENOTFOUND\)\)\.$/);
+  });
+
+  it("a wrong call is told what to write, in one line, and any command has the help", () => {
+    const call = (...args: string[]) => {
+      const all = ["--import", tsx, main, ...args];
+      const { status, stdout, stderr } = spawnSync(process.execPath, all, {
+        env,
+        encoding: "utf8",
+      });
+      return `${status} ${stdout}${stderr}`;
+    };
+    const wrong: [string[], RegExp][] = [
+      [[], /^2 lclab: TypeScript for Jupyter/],
+      [["install"], /^2 lclab install: write one of --user, --sys-prefix, --prefix DIR\.$/],
+      [["uninstall", "--user", "--prefix", "x"], /^2 lclab uninstall: write one of /],
+      [
+        ["install", "--prefix"],
+        /^2 lclab install: Option '--prefix <value>' argument missing\. Its/,
+      ],
+      [["install", "--usr"], /^2 lclab install: Unknown option '--usr'\. Its options are --user, /],
+      [["doctor", "x"], /^2 lclab doctor: Unexpected argument 'x'\. Its options are --json\.$/],
+      [["kernel"], /^2 lclab kernel: needs one connection file, got 0\.$/],
+      [["kernel", "none.json"], /^2 lclab kernel: there is no connection file none\.json\.$/],
+      [["run", "--help"], /^0 lclab: TypeScript for Jupyter/],
+      [["--version"], /^0 \d+\.\d+\.\d+$/],
+    ];
+    for (const [args, expected] of wrong) assert.match(call(...args).trimEnd(), expected);
   });
 
   it("--system-node asks nobody", () => {

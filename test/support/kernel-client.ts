@@ -220,7 +220,8 @@ export async function gone(pids: number[]): Promise<void> {
   while (pids.some(alive)) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const free = servers.map((server) => (server.address() as { port: number }).port);

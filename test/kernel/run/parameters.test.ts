@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type NotebookCell, parseNotebook } from "../../../kernel/run/notebook.ts";
-import { injectParameters, parseParameter } from "../../../kernel/run/parameters.ts";
+import { checkDeclared, injectParameters, parseParameter } from "../../../kernel/run/parameters.ts";
 
 const notebook = (...cells: [type: string, source: string, ...tags: string[]][]) =>
   parseNotebook(
@@ -36,6 +36,25 @@ describe("parameters", () => {
   it("refuses what has no name that can be declared", () => {
     for (const text of ["rate", "=1", "1a=1", "a-b=1", "a;b=1"])
       assert.throws(() => parseParameter(text), /^RangeError: -p must be name=value .* Write -p/);
+  });
+
+  it("must be declared by the cell tagged parameters, if there is one that compiles", async () => {
+    const check = (source: string, ...tags: string[]) =>
+      checkDeclared(notebook(["code", source, ...tags]), [parseParameter("rate=1")]);
+    for (const source of ["const rate = 1;", "let a = 0, rate: number;", "const { rate } = f();"])
+      await check(source, "parameters");
+    await check("let a = 0;");
+    await check("let let let", "parameters");
+    await checkDeclared(notebook(["code", "let a = 0;", "parameters"]), []);
+    for (const [source, list] of [
+      ["let a = 0; const b = 1;", "a, b"],
+      ["interface rate { x: number }", "which is nothing"],
+      ["// const rate = 1;", "which is nothing"],
+    ])
+      await assert.rejects(check(source, "parameters"), (error: Error) => {
+        assert.match(error.message, /^-p must name what .*, got "rate"\. Write one of these/);
+        return error.message.includes(`declares, ${list}, got`);
+      });
   });
 
   it("come after the cell tagged parameters, else before the first code cell; a second time they replace", () => {

@@ -120,6 +120,11 @@ describe("lclab run", () => {
     const bad = await lclab(text, ["run", "x.ipynb", "-o", "y.ipynb", "-p", "rate"]);
     assert.equal(bad.exit, 2);
     assert.match(bad.stderr, /^lclab run: -p must be name=value/);
+    const tagged = { ...code("const rate = 0.1;"), metadata: { tags: ["parameters"] } };
+    const typo = ["run", "x.ipynb", "-o", "y.ipynb", "-p", "raet=1"];
+    const { exit: refused, stderr } = await lclab(JSON.stringify(notebook([tagged])), typo);
+    assert.equal(refused, 2);
+    assert.match(stderr, /^lclab run: -p must name what .* declares, rate, got "raet"\./);
   });
 
   it("exits with 2 for a missing file, a file that is no notebook, and a wrong call", async () => {
