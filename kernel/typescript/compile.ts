@@ -1,4 +1,4 @@
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import { LEAST_UPPER_BOUND, originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import type { Message, TransformOptions } from "esbuild";
 import { rewrite } from "./rewrite.ts";
 
@@ -16,6 +16,8 @@ export interface CompiledCell {
   code: string;
   /** Names that its top level declares, without those of types. */
   declared: string[];
+  /** Those of them that hide a global of Node from the cells. */
+  hidden: string[];
   /** Where a place in `code` comes from in `source`. */
   original(generated: Position): Position | undefined;
 }
@@ -36,6 +38,9 @@ export class CompileError extends SyntaxError {
   }
 }
 
+/** Cells compiled so far. */
+let compiled = 0;
+
 const options: TransformOptions = {
   loader: "ts",
   target: `node${process.versions.node}`,
@@ -54,24 +59,30 @@ export async function warm(): Promise<void> {
 }
 
 /**
- * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level.
+ * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level. `hiddenBefore` are the globals of Node
+ * whose names earlier cells declared.
  * @throws CompileError with the places in the cell.
  */
-export async function compile(source: string): Promise<CompiledCell> {
+export async function compile(
+  source: string,
+  hiddenBefore: ReadonlySet<string> = new Set(),
+): Promise<CompiledCell> {
   const { code: javascript, map } = await transform(source);
+  const naming = { source, number: ++compiled, hidden: new Set(hiddenBefore) };
   const first = lazy(() => new TraceMap(map));
   const toSource = ({ line, column }: Position) => lookup(first(), line, column);
   const rewriteAgain = () =>
-    rewrite(javascript, ({ message, ...place }) => {
+    rewrite(javascript, naming, ({ message, ...place }) => {
       throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
     });
-  const { code, declared } = rewriteAgain();
+  const { code, declared, hidden } = rewriteAgain();
   // Thousands of cells are remembered and few fail: what makes the map is not kept but made again.
   const second = lazy(() => new TraceMap(rewriteAgain().map()));
   return {
     source,
     code,
     declared,
+    hidden,
     original({ line, column }) {
       const between = lookup(second(), line, column);
       return between && toSource({ ...between, line: between.line - 1 });
@@ -140,7 +151,13 @@ function openTemplate(source: string): boolean {
 }
 
 function lookup(map: TraceMap, line: number, column: number): Position | undefined {
-  const found = originalPositionFor(map, { line, column: column - 1 });
+  const needle = { line, column: column - 1 };
+  const before = originalPositionFor(map, needle);
+  // What the rewrite put in front of a line has no place of its own: that of what follows.
+  const found =
+    before.line === null
+      ? originalPositionFor(map, { ...needle, bias: LEAST_UPPER_BOUND })
+      : before;
   return found.line === null ? undefined : { line: found.line, column: found.column + 1 };
 }
 

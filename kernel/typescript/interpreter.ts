@@ -27,6 +27,8 @@ export function typescriptInterpreter(): Interpreter {
   let user: UserProcess | undefined;
   let lastId = 0;
   let lastComm = 0;
+  /** Globals of Node whose names cells declared. */
+  const hidden = new Set<string>();
   /** Open comms: id → target. */
   const comms = new Map<string, string>();
   /** Comm messages whose handler has not returned. */
@@ -67,6 +69,7 @@ export function typescriptInterpreter(): Interpreter {
   /** What was in the process is gone: variables, and the other ends of the comms. */
   function forget(): void {
     types.reset();
+    hidden.clear();
     for (const id of comms.keys()) {
       const message: CommMessage = { type: "comm_close", id, data: {}, metadata: {}, buffers: [] };
       frontends.get(lastId)?.show({ type: "comm", message });
@@ -156,7 +159,7 @@ export function typescriptInterpreter(): Interpreter {
     interrupted = false;
     let compiled: CompiledCell;
     try {
-      compiled = await compile(code);
+      compiled = await compile(code, hidden);
     } catch (error) {
       if (error instanceof CompileError) return compileTraceback(error, code, label);
       throw error;
@@ -172,6 +175,7 @@ export function typescriptInterpreter(): Interpreter {
     cells.delete(id - rememberedCells);
     remember(id, frontend);
     types.ran(code, compiled.declared);
+    for (const name of compiled.hidden) hidden.add(name);
     const outcome = await new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
