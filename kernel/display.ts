@@ -1,5 +1,8 @@
-import { inspect } from "node:util";
+import { inspect, types } from "node:util";
 import type { MimeBundle } from "./interpreter.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Array, Buffer, Object, Promise, TypeError, Uint8Array } = globalThis;
 
 /** A value with this method shows itself: it returns a MIME bundle, or a promise of one. */
 export const displaySymbol: symbol = Symbol.for("Jupyter.display");
@@ -42,8 +45,11 @@ function checked(value: unknown): MimeBundle {
 }
 
 function hasDisplay(value: unknown): value is Record<symbol, () => unknown> {
-  return (
-    ((typeof value === "object" && value !== null) || typeof value === "function") &&
-    typeof (value as Record<symbol, unknown>)[displaySymbol] === "function"
-  );
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  try {
+    return typeof (value as Record<symbol, unknown>)[displaySymbol] === "function";
+  } catch (error) {
+    if (types.isProxy(value)) return false; // its trap knows nothing of us
+    throw error;
+  }
 }

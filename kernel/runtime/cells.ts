@@ -1,6 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { AbortController, Object, Promise, Set } = globalThis;
+const PlainError = Error;
+const world = globalThis;
+
 /** Symbol under which a cell finds its AbortSignal. */
 export const interruptSymbol: symbol = Symbol.for("Jupyter.interrupt");
 
@@ -69,7 +74,7 @@ export function asOwner(id: number, action: () => void): void {
 export async function runCell(id: number, run: (cell: RunningCell) => void): Promise<Settled> {
   lastId = id;
   const controller = new AbortController();
-  Object.defineProperty(globalThis, interruptSymbol, {
+  Object.defineProperty(world, interruptSymbol, {
     value: controller.signal,
     configurable: true,
   });
@@ -157,10 +162,11 @@ function reply(
 
 /** Stack frames of the JavaScript that the inspector interrupted to ask us; none if the thread was idle. */
 function below(): string[] {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 20;
-  const lines = (new Error().stack ?? "").split("\n").slice(1);
-  Error.stackTraceLimit = limit;
+  const { stackTraceLimit, prepareStackTrace } = PlainError;
+  // The user's own `prepareStackTrace` may return anything.
+  Object.assign(PlainError, { stackTraceLimit: 20, prepareStackTrace: undefined });
+  const lines = (new PlainError().stack ?? "").split("\n").slice(1);
+  Object.assign(PlainError, { stackTraceLimit, prepareStackTrace });
   const evaluated = lines.findIndex((line) => /<anonymous>:1:\d+\)?$/.test(line));
   return lines.slice(evaluated + 1);
 }

@@ -1,5 +1,8 @@
 import type { CommMessage, MimeBundle } from "../interpreter.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Buffer, JSON } = globalThis;
+
 /** A comm message without its buffers, which follow the frame. */
 export type CommFrame = Omit<CommMessage, "buffers">;
 
@@ -60,9 +63,7 @@ export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []):
   const head = Buffer.alloc(8 + 4 * buffers.length);
   head.writeUInt32LE(json.length, 0);
   head.writeUInt32LE(buffers.length, 4);
-  buffers.forEach((buffer, i) => {
-    head.writeUInt32LE(buffer.byteLength, 8 + 4 * i);
-  });
+  for (let i = 0; i < buffers.length; i++) head.writeUInt32LE(buffers[i].byteLength, 8 + 4 * i);
   return Buffer.concat([head, json, ...buffers]);
 }
 
@@ -104,14 +105,15 @@ function frameSize(data: Buffer): number | undefined {
   return size;
 }
 
+// No methods of arrays: a cell may have broken them.
 function split(data: Buffer): Buffer[] {
   const count = data.readUInt32LE(4);
+  const parts: Buffer[] = [];
   let at = 8 + 4 * count;
-  const lengths = [data.readUInt32LE(0)];
-  for (let i = 0; i < count; i++) lengths.push(data.readUInt32LE(8 + 4 * i));
-  return lengths.map((length) => {
-    const part = data.subarray(at, at + length);
+  for (let i = -1; i < count; i++) {
+    const length = data.readUInt32LE(i < 0 ? 0 : 8 + 4 * i);
+    parts.push(data.subarray(at, at + length));
     at += length;
-    return part;
-  });
+  }
+  return parts;
 }

@@ -1,5 +1,8 @@
 import { currentCell } from "./cells.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Promise, Symbol } = globalThis;
+
 /**
  * What a cell awaits: settles like `value`, unless an interrupt of the cell rejects it first. Values that are no
  * promises pass through.

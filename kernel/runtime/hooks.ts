@@ -2,7 +2,11 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import type { LoadHookSync, ResolveHookSync } from "node:module";
 import { basename, extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { transformSync } from "esbuild";
+import { type TransformFailure, transformSync } from "esbuild";
+import { helpers } from "../typescript/names.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Buffer, JSON, Map, Promise, Set, SyntaxError, URL } = globalThis;
 
 /** Name of the module, in the notebook's folder, in whose place the cells import. It does not exist. */
 export const cellModule = "lclab-cell.mjs";
@@ -20,6 +24,14 @@ interface LocalModule {
 }
 
 const modules = new Map<string, LocalModule>();
+/** Files that the latest import of a cell loads for the first time. */
+const fresh = new Set<string>();
+
+/**
+ * Importing this tells that an import failed. Node would fail the same way for ever: the files that it loaded get new
+ * URLs, for what they miss may come.
+ */
+export const failedImport = "lclab:failed-import?";
 
 interface Resolved {
   url: string;
@@ -34,6 +46,10 @@ export function resolve(
   context: { parentURL?: string | undefined },
   next: Next<Resolved>,
 ): Resolved | Promise<Resolved> {
+  if (specifier.startsWith(failedImport)) {
+    for (const path of fresh) (modules.get(path) as LocalModule).generation++;
+    return { url: `data:text/javascript,//${specifier}`, shortCircuit: true };
+  }
   const parent = context.parentURL?.startsWith("file:")
     ? fileURLToPath(context.parentURL.replace(/[?#].*$/, ""))
     : undefined;
@@ -83,15 +99,17 @@ function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): s
     const shifted = JSON.parse(map) as { mappings: string };
     shifted.mappings = `;${shifted.mappings}`;
     const entry = `${JSON.stringify(url)}, ${JSON.stringify(JSON.stringify(shifted))}`;
-    return `globalThis[Symbol.for("lclab.maps")]?.set(${entry});\n${code}`;
+    return `globalThis.${helpers}?.maps.set(${entry});\n${code}`;
   } catch (error) {
-    const { errors } = error as {
-      errors?: { text: string; location: { line: number; column: number } | null }[];
-    };
-    const [first] = errors ?? [];
+    const { errors = [] } = error as Partial<TransformFailure>;
+    const [first] = errors;
     if (!first) throw error;
-    const at = first.location ? `:${first.location.line}:${first.location.column + 1}` : "";
-    throw new SyntaxError(`${path}${at}: ${first.text}`, { cause: undefined });
+    const failure = new SyntaxError(first.text);
+    const { line, column, lineText } = first.location ?? { line: 1, column: 0, lineText: "" };
+    // esbuild counts bytes.
+    const before = Buffer.from(lineText).subarray(0, column).toString().length;
+    failure.stack = `SyntaxError: ${first.text}\n    at ${url}:${line}:${before + 1}`;
+    throw failure;
   }
 }
 
@@ -99,12 +117,15 @@ function versioned(resolved: Resolved, parent: string): Resolved {
   if (!resolved.url.startsWith("file:") || /[?#]/.test(resolved.url)) return resolved;
   const path = fileURLToPath(resolved.url);
   if (isInstalled(path) || resolved.format === "commonjs") return resolved;
-  if (basename(parent) === cellModule) refresh(path, new Map());
-  else modules.get(parent)?.dependencies.add(path);
+  if (basename(parent) === cellModule) {
+    fresh.clear();
+    refresh(path, new Map());
+  } else modules.get(parent)?.dependencies.add(path);
   let module = modules.get(path);
   if (!module) {
     module = { generation: 0, stamp: stamp(path), dependencies: new Set() };
     modules.set(path, module);
+    fresh.add(path);
   }
   return module.generation === 0
     ? resolved
@@ -124,6 +145,7 @@ function refresh(path: string, done: Map<string, boolean>): boolean {
   if (now !== module.stamp || changed) {
     module.stamp = now;
     module.generation++;
+    fresh.add(path);
     module.dependencies.clear();
     changed = true;
   }

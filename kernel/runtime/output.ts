@@ -8,6 +8,9 @@ import { currentCell, ownerId } from "./cells.ts";
 import { describe } from "./failure.ts";
 import { descriptors, encodeFrame, type Frame } from "./frames.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Atomics, Int32Array, Object, Promise, SharedArrayBuffer } = globalThis;
+
 /** Sends a frame to the front process before it returns, so that order is kept and nothing is lost in a crash. */
 export function send(frame: Frame, buffers: readonly Uint8Array[] = []): void {
   const bytes = encodeFrame(frame, buffers);

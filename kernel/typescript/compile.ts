@@ -128,10 +128,12 @@ function issue({ text, location }: Message, source: string): Issue {
   const lines = source.split("\n");
   const line = location?.line ?? 1;
   const column = characters(lines[line - 1] ?? "", location?.column ?? 0) + 1;
-  const message = text.replace(
-    /^This assignment will throw because "(.+)" is a constant$/,
-    (_, name) => `Cannot assign to "${name}" because it is a constant`,
-  );
+  const message = text
+    .replace(
+      /^This assignment will throw because "(.+)" is a constant$/,
+      (_, name) => `Cannot assign to "${name}" because it is a constant`,
+    )
+    .replace(/:$/, ""); // a note would follow
   const atEnd = line >= lines.length && column > lines[lines.length - 1].length;
   const unfinished =
     /end of file/.test(text) ||
