@@ -32,6 +32,8 @@ export interface RunningCell {
   displays: Set<Promise<void>>;
   /** Interrupts received so far. */
   interrupts: number;
+  /** True if an interrupt is about to terminate it: should it end by itself before, it is interrupted all the same. */
+  doomed: boolean;
   settled: boolean;
   settle(result: Settled): void;
 }
@@ -45,6 +47,14 @@ let lastId = 0;
 let refused = 0;
 /** Owner of what a comm handler does synchronously, where there is no AsyncLocalStorage. */
 let handling: number | undefined;
+
+/** Cells that were ended while their code might go on. */
+const abandoned = new Set<number>();
+
+/** True in code of a cell that an interrupt has ended: what it awaits never comes (Node ≥ 24). */
+export function isAbandoned(): boolean {
+  return abandoned.size > 0 && abandoned.has(owner?.getStore() ?? 0);
+}
 
 /** The cell that runs now. */
 export function currentCell(): RunningCell | undefined {
@@ -85,11 +95,12 @@ export async function runCell(id: number, run: (cell: RunningCell) => void): Pro
       pending: new Set(),
       displays: new Set(),
       interrupts: 0,
+      doomed: false,
       settled: false,
       settle(result) {
         if (cell.settled) return;
         cell.settled = true;
-        resolve(result);
+        resolve(cell.doomed ? { ok: false, error: new Interrupted() } : result);
       },
     };
     current = cell;
@@ -120,6 +131,7 @@ export const control: Readonly<{
   interrupt(id: number): InterruptReply;
   force(id: number): InterruptReply;
   settle(id: number): boolean;
+  held(id: number): boolean;
 }> = Object.freeze({
   /** Aborts the cell's signal at the first interrupt. */
   interrupt(id: number): InterruptReply {
@@ -134,8 +146,10 @@ export const control: Readonly<{
     if (!cell || cell.id !== id || cell.settled) return reply(cell, false, false);
     cell.interrupts++;
     const listening = listens(cell.controller.signal);
+    const answer = reply(cell, true, listening);
+    cell.doomed ||= answer.nested && (!listening || cell.interrupts > 1);
     cell.controller.abort(new Interrupted());
-    return reply(cell, true, listening);
+    return answer;
   },
   /** Rejects the pending awaits of the cell. */
   force(id: number): InterruptReply {
@@ -147,9 +161,13 @@ export const control: Readonly<{
   },
   /** Ends the cell whatever its code still does; a terminated continuation never settles by itself. */
   settle(id: number): boolean {
-    if (current?.id === id) current.settle({ ok: false, error: new Interrupted() });
+    if (current?.id !== id) return true;
+    if (!current.settled) abandoned.add(id);
+    current.settle({ ok: false, error: new Interrupted() });
     return true;
   },
+  /** True if code still keeps the settled cell from ending. */
+  held: (id: number) => current?.id === id && below().length > 0,
 });
 
 function reply(

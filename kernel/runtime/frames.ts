@@ -67,21 +67,32 @@ export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []):
   return Buffer.concat([head, json, ...buffers]);
 }
 
-/** Calls `take` for every complete frame among the chunks it is given, in order. */
+/** Bytes after a frame that was not written to its end. No JSON in UTF-8 has a byte 255. */
+export const broken: Buffer = Buffer.from("ff00ff6c636c6162ff62726f6b656eff", "hex");
+
+/** Calls `take` for every complete frame among the chunks it is given, in order; broken ones are dropped. */
 export function frameReader<T>(
   take: (frame: T, buffers: Buffer[]) => void,
 ): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
   let available = 0;
   let needed = 8;
+  let tail = Buffer.alloc(0);
 
   return (chunk) => {
     chunks.push(chunk);
     available += chunk.length;
-    if (available < needed) return;
+    const end = Buffer.concat([tail, chunk]);
+    tail = end.subarray(-(broken.length - 1));
+    if (available < needed && !end.includes(broken)) return;
     let data = chunks.length === 1 ? chunk : Buffer.concat(chunks);
     for (;;) {
       const size = frameSize(data);
+      const at = data.subarray(0, size).indexOf(broken);
+      if (at >= 0) {
+        data = data.subarray(at + broken.length);
+        continue;
+      }
       if (size === undefined || data.length < size) {
         needed = size ?? 8;
         break;

@@ -1,4 +1,4 @@
-import { currentCell } from "./cells.ts";
+import { currentCell, isAbandoned } from "./cells.ts";
 
 // A cell may overwrite any global: the runtime keeps those it started with.
 const { Promise, Symbol } = globalThis;
@@ -8,6 +8,8 @@ const { Promise, Symbol } = globalThis;
  * promises pass through.
  */
 export function gate<T>(value: T): T | Promise<Awaited<T>> {
+  // A loop that catches every error would otherwise go on for ever behind the next cells.
+  if (isAbandoned()) return new Promise(() => {});
   const cell = currentCell();
   if (!cell || !isThenable(value)) return value;
   const { pending } = cell;

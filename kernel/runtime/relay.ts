@@ -1,5 +1,6 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { workerData } from "node:worker_threads";
 import { helpers } from "../typescript/names.ts";
 import type { control, InterruptReply } from "./cells.ts";
@@ -10,6 +11,8 @@ import type { RelayData } from "./relay-worker.ts";
 const patienceMs = 5000;
 /** A main thread that answers no question for so long is blocked in native code, most likely by a child process. */
 const blockedMs = 300;
+/** How long a termination takes to hit. */
+const hitMs = 5;
 /** How long `catch` and `finally` of a cell may take after its awaits were rejected. */
 const graceMs = 1000;
 
@@ -56,13 +59,35 @@ function interruptChildren(): void {
 async function force(cell: number): Promise<void> {
   const reply = (await ask("force", cell)) as InterruptReply | undefined;
   if (!reply?.running) return;
-  if (!reply.nested) {
-    setTimeout(() => void ask("settle", cell), graceMs);
-    return;
+  if (reply.nested) await terminate(cell);
+  else setTimeout(() => void finish(cell), graceMs);
+}
+
+/** Ends a cell whose `catch` and `finally` have had their time, even if one of them loops. */
+async function finish(cell: number): Promise<void> {
+  const reply = (await ask("force", cell)) as InterruptReply | undefined;
+  if (reply?.nested) await terminate(cell);
+  else await ask("settle", cell);
+}
+
+async function terminate(cell: number): Promise<void> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    await post("Runtime.terminateExecution");
+    // A question that came together with it would be terminated in place of the cell.
+    await delay(hitMs);
+    if ((await insist("settle", cell)) === undefined) return;
+    await delay(hitMs);
+    if (!(await insist("held", cell))) return;
   }
-  await post("Runtime.terminateExecution");
-  // The loop may have ended just before: then the termination hits the next JavaScript, perhaps this question.
-  for (let attempt = 0; attempt < 20; attempt++) if (await ask("settle", cell)) return;
+}
+
+/** Asks again when the question itself was terminated: the loop may have ended just before. */
+async function insist(name: keyof typeof control, cell: number): Promise<unknown> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const reply = await ask(name, cell);
+    if (reply !== undefined) return reply;
+  }
+  return undefined;
 }
 
 const { answers, arrived } = workerData as RelayData;
