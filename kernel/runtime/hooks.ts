@@ -4,6 +4,7 @@ import { basename, extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type TransformFailure, transformSync } from "esbuild";
 import { helpers } from "../typescript/names.ts";
+import { type ProjectOptions, projectOptions } from "../typescript/project.ts";
 
 // A cell may overwrite any global: the runtime keeps those it started with.
 const { Buffer, JSON, Map, Promise, Set, SyntaxError, URL } = globalThis;
@@ -21,6 +22,15 @@ interface LocalModule {
   stamp: string;
   /** Paths of the local files it imports. */
   dependencies: Set<string>;
+}
+
+/** What the notebook's tsconfig.json says. */
+let project: ProjectOptions | undefined;
+let notebookFolder = "";
+
+/** Tells the folder of the notebook, which need not be that of the process any more. */
+export function initialize(folder: string): void {
+  notebookFolder = folder;
 }
 
 const modules = new Map<string, LocalModule>();
@@ -85,6 +95,7 @@ export const inThread: { resolve: ResolveHookSync; load: LoadHookSync } = {
 };
 
 function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): string {
+  project ??= projectOptions(notebookFolder);
   try {
     const { code, map } = transformSync(readFileSync(path, "utf8"), {
       loader,
@@ -92,7 +103,7 @@ function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): s
       target: `node${process.versions.node}`,
       sourcemap: "external",
       sourcefile: path,
-      tsconfigRaw: {},
+      tsconfigRaw: { compilerOptions: project },
       logLevel: "silent",
     });
     // The first line registers the map, so the map starts one line later.

@@ -49,8 +49,13 @@ export function cellImports(folder: string): CellImports {
     if (warmed) return;
     warmed = true;
     // In this thread where node can (≥ 22.15), else in the loader's own.
-    if (typeof nodeModule.registerHooks === "function") nodeModule.registerHooks(hooks.inThread);
-    else register(import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js", import.meta.url);
+    if (typeof nodeModule.registerHooks === "function") {
+      hooks.initialize(folder);
+      nodeModule.registerHooks(hooks.inThread);
+    } else {
+      const own = import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js";
+      register(own, import.meta.url, { data: folder });
+    }
   };
 
   const load = async (specifier: string, options?: ImportCallOptions): Promise<Namespace> => {

@@ -1,5 +1,6 @@
 import { LEAST_UPPER_BOUND, originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import type { Message, TransformOptions } from "esbuild";
+import { type ProjectOptions, projectOptions } from "./project.ts";
 import { rewrite } from "./rewrite.ts";
 
 /** A place in a source text. Both count from 1. */
@@ -38,6 +39,9 @@ export class CompileError extends SyntaxError {
   }
 }
 
+/** What the notebook's tsconfig.json says. */
+let project: ProjectOptions | undefined;
+
 /** Cells compiled so far. */
 let compiled = 0;
 
@@ -49,7 +53,6 @@ const options: TransformOptions = {
   sourcefile: "cell.ts",
   // A script may not declare `using` at its top level, although node may know it elsewhere.
   supported: { using: false },
-  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
   logLevel: "silent",
 };
 
@@ -102,7 +105,10 @@ const keepLiteralSum = (source: string) => source.replace(literalSum, "$1.concat
 async function transform(source: string): Promise<{ code: string; map: string }> {
   const esbuild = await import("esbuild");
   const kept = keepLiteralSum(source);
-  const attempt = (loader: "ts" | "tsx") => esbuild.transform(kept, { ...options, loader });
+  project ??= projectOptions(process.cwd());
+  const tsconfigRaw = { compilerOptions: { ...project, verbatimModuleSyntax: true } };
+  const attempt = (loader: "ts" | "tsx") =>
+    esbuild.transform(kept, { ...options, tsconfigRaw, loader });
   try {
     const { code, map, warnings } = await attempt("ts");
     const constant = warnings.filter(({ id }) => id === "assign-to-constant");

@@ -42,6 +42,7 @@ export function typescriptInterpreter(): Interpreter {
   function start(): UserProcess {
     let ready = false;
     let aborted = false;
+    let exhausted = false;
     const mine: UserProcess = userProcess({
       frame(received, buffers) {
         if (received.type === "ready") ready = true;
@@ -50,13 +51,15 @@ export function typescriptInterpreter(): Interpreter {
       output(name, text) {
         // Node's own report of a process that an interrupt broke: the error of the cell says it better.
         aborted ||= interrupted && /^\s*#.*Assertion failed/ms.test(text);
-        if (!aborted) frontends.get(lastId)?.show({ type: "stream", name, text });
+        exhausted ||= text.includes("JavaScript heap out of memory");
+        if (!aborted)
+          frontends.get(lastId)?.show({ type: "stream", name, text: located(text, known) });
       },
       exit(how) {
         if (user !== mine) return;
         user = undefined;
         if (closed) return;
-        const outcome = died(how);
+        const outcome = exhausted ? outOfMemory : died(how);
         forget();
         if (running) running.end(interrupted ? interruptedDeath() : outcome);
         else lost = outcome;
@@ -191,7 +194,7 @@ export function typescriptInterpreter(): Interpreter {
   return {
     start() {
       user ??= start();
-      void warm();
+      warm().catch(() => {}); // the first cell says what is wrong
     },
     async execute(cell, frontend) {
       try {
@@ -242,6 +245,12 @@ function died({ code, signal }: { code: number | null; signal: NodeJS.Signals | 
   const how = signal ? `by signal ${signal}` : `with exit code ${code}`;
   return gone("KernelProcessDied", `The process that runs the cells ended ${how}.`);
 }
+
+const outOfMemory = gone(
+  "KernelProcessDied",
+  "The process that runs the cells ran out of memory: its JavaScript heap is full. " +
+    "NODE_OPTIONS=--max-old-space-size=8192 in Jupyter's environment makes that 8 GB.",
+);
 
 const interruptedDeath = () =>
   gone("Interrupted", "The cell was interrupted, and its process could not survive that.");
