@@ -22,6 +22,8 @@ interface LocalModule {
   stamp: string;
   /** Paths of the local files it imports. */
   dependencies: Set<string>;
+  /** True if an import that loaded it for the first time failed: the next one loads it again. */
+  failed: boolean;
 }
 
 /** What the notebook's tsconfig.json says. */
@@ -57,7 +59,7 @@ export function resolve(
   next: Next<Resolved>,
 ): Resolved | Promise<Resolved> {
   if (specifier.startsWith(failedImport)) {
-    for (const path of fresh) (modules.get(path) as LocalModule).generation++;
+    for (const path of fresh) (modules.get(path) as LocalModule).failed = true;
     return { url: `data:text/javascript,//${specifier}`, shortCircuit: true };
   }
   const parent = context.parentURL?.startsWith("file:")
@@ -134,8 +136,13 @@ function versioned(resolved: Resolved, parent: string): Resolved {
   } else modules.get(parent)?.dependencies.add(path);
   let module = modules.get(path);
   if (!module) {
-    module = { generation: 0, stamp: stamp(path), dependencies: new Set() };
+    module = { generation: 0, stamp: stamp(path), dependencies: new Set(), failed: false };
     modules.set(path, module);
+    fresh.add(path);
+  }
+  if (module.failed) {
+    module.failed = false;
+    module.generation++;
     fresh.add(path);
   }
   return module.generation === 0

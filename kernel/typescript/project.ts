@@ -21,18 +21,22 @@ const relevant = new RegExp(`"(?:${names.join("|")}|extends)"`);
 /**
  * Those options of the tsconfig.json in `folder` or above it, as TypeScript reads it, with what it extends; none if there
  * is none.
- * @throws SyntaxError if TypeScript refuses it.
+ * @throws Error if TypeScript cannot be run.
  */
 export function projectOptions(folder: string): ProjectOptions {
   const path = nearest(folder);
   if (path === undefined || !relevant.test(readFileSync(path, "utf8"))) return {};
   const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
   const script = join(dirname(typescript), "bin", "tsc");
-  const { stdout, status } = spawnSync(process.execPath, [script, "--showConfig", "-p", path], {
-    encoding: "utf8",
-    windowsHide: true,
-  });
-  if (status !== 0) throw new SyntaxError(stdout.trim());
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [script, "--showConfig", "-p", path],
+    {
+      encoding: "utf8",
+      windowsHide: true,
+    },
+  );
+  if (status !== 0) throw new Error(`${path}: TypeScript cannot read it. ${stderr.trim()}`);
   const { compilerOptions = {} } = JSON.parse(stdout) as { compilerOptions?: ProjectOptions };
   const options: Record<string, unknown> = {};
   for (const name of names) if (name in compilerOptions) options[name] = compilerOptions[name];

@@ -81,7 +81,7 @@ const sessions: Session[] = [
   [
     "decorated classes of two cells keep apart",
     [
-      "const mark = (name: string) => (v: any, c: any) => c.addInitializer(function (this: any) { this[name] = true }); const plain = (v: any, c: any) => v; class A { @mark('a') m() {} @plain accessor q = 1 }; const a1 = new A();",
+      "const mark = (name: string) => (v: any, c: any) => { c.addInitializer(function (this: any) { this[name] = true }) }; const plain = (v: any, c: any) => v; class A { @mark('a') m() {} @plain accessor q = 1 }; const a1 = new A();",
       "class B { @mark('b') m() {} @plain accessor q = 2 }",
       "[(new A() as any).a, (new A() as any).b, a1.q, new B().q, A.name]",
     ],
@@ -157,10 +157,10 @@ const sessions: Session[] = [
 
 describe("names of a session", () => {
   let kernel: KernelClient;
-  beforeEach(async () => {
+  before(async () => {
     kernel = await startKernel();
   });
-  afterEach(() => kernel.shutdown());
+  after(() => kernel.shutdown());
 
   it("every declaration may be replaced by every other, and sees the new one", async () => {
     for (const [first] of Object.values(declarations))
