@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 
 // A cell may overwrite any global: the runtime keeps those it started with.
-const { AbortController, Object, Promise, Set } = globalThis;
+const { AbortController, Object, Set } = globalThis;
 const PlainError = Error;
 const world = globalThis;
 
@@ -36,6 +36,8 @@ export interface RunningCell {
   doomed: boolean;
   settled: boolean;
   settle(result: Settled): void;
+  /** Reports how it settled, once more if a termination hit the first report. */
+  finish(): void;
 }
 
 // On older versions an AsyncLocalStorage slows every promise and does not survive a terminated cell.
@@ -80,36 +82,45 @@ export function asOwner(id: number, action: () => void): void {
   }
 }
 
-/** Starts cell `id` with `run` and resolves when it has settled. */
-export async function runCell(id: number, run: (cell: RunningCell) => void): Promise<Settled> {
+/**
+ * Starts cell `id` with `run`; `report` is called when it has settled. At once and not by a promise: a termination
+ * empties the queue of microtasks.
+ */
+export function runCell(
+  id: number,
+  run: (cell: RunningCell) => void,
+  report: (result: Settled) => void,
+): void {
   lastId = id;
   const controller = new AbortController();
   Object.defineProperty(world, interruptSymbol, {
     value: controller.signal,
     configurable: true,
   });
-  const result = await new Promise<Settled>((resolve) => {
-    const cell: RunningCell = {
-      id,
-      controller,
-      pending: new Set(),
-      displays: new Set(),
-      interrupts: 0,
-      doomed: false,
-      settled: false,
-      settle(result) {
-        if (cell.settled) return;
-        cell.settled = true;
-        resolve(cell.doomed ? { ok: false, error: new Interrupted() } : result);
-      },
-    };
-    current = cell;
-    if (refused >= id) cell.settle({ ok: false, error: new Interrupted() });
-    else if (owner) owner.run(id, () => run(cell));
-    else run(cell);
-  });
-  current = undefined;
-  return result;
+  let outcome: Settled;
+  const cell: RunningCell = {
+    id,
+    controller,
+    pending: new Set(),
+    displays: new Set(),
+    interrupts: 0,
+    doomed: false,
+    settled: false,
+    settle(result) {
+      if (cell.settled) return;
+      outcome = cell.doomed ? { ok: false, error: new Interrupted() } : result;
+      cell.settled = true;
+      cell.finish();
+    },
+    finish() {
+      report(outcome);
+      if (current === cell) current = undefined;
+    },
+  };
+  current = cell;
+  if (refused >= id) cell.settle({ ok: false, error: new Interrupted() });
+  else if (owner) owner.run(id, () => run(cell));
+  else run(cell);
 }
 
 /** What the relay worker learns when it asks for an interrupt. */
@@ -131,7 +142,6 @@ export const control: Readonly<{
   interrupt(id: number): InterruptReply;
   force(id: number): InterruptReply;
   settle(id: number): boolean;
-  held(id: number): boolean;
 }> = Object.freeze({
   /** Aborts the cell's signal at the first interrupt. */
   interrupt(id: number): InterruptReply {
@@ -162,12 +172,13 @@ export const control: Readonly<{
   /** Ends the cell whatever its code still does; a terminated continuation never settles by itself. */
   settle(id: number): boolean {
     if (current?.id !== id) return true;
-    if (!current.settled) abandoned.add(id);
-    current.settle({ ok: false, error: new Interrupted() });
+    if (current.settled) current.finish();
+    else {
+      abandoned.add(id);
+      current.settle({ ok: false, error: new Interrupted() });
+    }
     return true;
   },
-  /** True if code still keeps the settled cell from ending. */
-  held: (id: number) => current?.id === id && below().length > 0,
 });
 
 function reply(

@@ -1,6 +1,5 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 import { workerData } from "node:worker_threads";
 import { helpers } from "../typescript/names.ts";
 import type { control, InterruptReply } from "./cells.ts";
@@ -11,8 +10,6 @@ import type { RelayData } from "./relay-worker.ts";
 const patienceMs = 5000;
 /** A main thread that answers no question for so long is blocked in native code, most likely by a child process. */
 const blockedMs = 300;
-/** How long a termination takes to hit. */
-const hitMs = 5;
 /** How long `catch` and `finally` of a cell may take after its awaits were rejected. */
 const graceMs = 1000;
 
@@ -71,23 +68,9 @@ async function finish(cell: number): Promise<void> {
 }
 
 async function terminate(cell: number): Promise<void> {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    await post("Runtime.terminateExecution");
-    // A question that came together with it would be terminated in place of the cell.
-    await delay(hitMs);
-    if ((await insist("settle", cell)) === undefined) return;
-    await delay(hitMs);
-    if (!(await insist("held", cell))) return;
-  }
-}
-
-/** Asks again when the question itself was terminated: the loop may have ended just before. */
-async function insist(name: keyof typeof control, cell: number): Promise<unknown> {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const reply = await ask(name, cell);
-    if (reply !== undefined) return reply;
-  }
-  return undefined;
+  await post("Runtime.terminateExecution");
+  // The loop may have ended just before: then the termination hits the next JavaScript, perhaps this question.
+  for (let attempt = 0; attempt < 20; attempt++) if (await ask("settle", cell)) return;
 }
 
 const { answers, arrived } = workerData as RelayData;

@@ -1,7 +1,15 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { helpers } from "../typescript/names.ts";
-import { control, currentCell, Interrupted, ownerId, type RunningCell, runCell } from "./cells.ts";
+import {
+  control,
+  currentCell,
+  Interrupted,
+  ownerId,
+  type RunningCell,
+  runCell,
+  type Settled,
+} from "./cells.ts";
 import { comms, receiveComm } from "./comms.ts";
 import { describe, maps } from "./failure.ts";
 import { type Command, descriptors, frameReader } from "./frames.ts";
@@ -70,9 +78,16 @@ const take = (error: unknown) => {
   taken = error;
 };
 
-async function execute(cell: number, code: string): Promise<void> {
-  const settled = await runCell(cell, (running) => evaluate(code, running));
-  send({ type: "done", cell, ...(settled.ok ? {} : { failure: describe(settled.error) }) });
+function execute(cell: number, code: string): void {
+  const report = (settled: Settled) =>
+    send({ type: "done", cell, ...(settled.ok ? {} : { failure: describe(settled.error) }) });
+  try {
+    runCell(cell, (running) => evaluate(code, running), report);
+  } catch {
+    // A cell that broke what the runtime itself is built on must not leave its client waiting.
+    const message = "The cell has broken its process. Restart the kernel.";
+    send({ type: "done", cell, failure: { name: "Error", message, stack: "" } });
+  }
 }
 
 function offer(name: PropertyKey, value: unknown, fixed: boolean): void {
@@ -120,15 +135,7 @@ commands.on(
   frameReader<Command>((command, buffers) => {
     switch (command.type) {
       case "execute":
-        // A cell that broke what the runtime itself is built on must not leave its client waiting.
-        execute(command.cell, command.code).catch(() => {
-          const failure = {
-            name: "Error",
-            message: "The cell has broken its process. Restart the kernel.",
-            stack: "",
-          };
-          send({ type: "done", cell: command.cell, failure });
-        });
+        execute(command.cell, command.code);
         break;
       case "comm":
         receiveComm(command.cell, command.message, buffers);

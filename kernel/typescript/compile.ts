@@ -73,7 +73,10 @@ export async function compile(
   const { code: javascript, map } = await transform(source);
   const naming = { source, number: ++compiled, hidden: new Set(hiddenBefore) };
   const first = lazy(() => new TraceMap(map));
-  const toSource = ({ line, column }: Position) => lookup(first(), line, column);
+  const toSource = ({ line, column }: Position) => {
+    const found = lookup(first(), line, column);
+    return found && editorPlace(source, found);
+  };
   const rewriteAgain = () =>
     rewrite(javascript, naming, ({ message, ...place }) => {
       throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
@@ -156,6 +159,17 @@ function characters(line: string, bytes: number): number {
 function openTemplate(source: string): boolean {
   const lastLine = source.slice(source.lastIndexOf("\n") + 1);
   return (source.split("`").length - 1) % 2 === 1 && !/^[^`]*['"][^'"`]*$/.test(lastLine);
+}
+
+/** For esbuild a lone carriage return and the separators of Unicode end a line too, for editors they do not. */
+function editorPlace(source: string, { line, column }: Position): Position {
+  if (!/[\u2028\u2029]|\r(?!\n)/.test(source)) return { line, column };
+  const ends = [...source.matchAll(/\r\n|[\n\r\u2028\u2029]/g)].map(
+    ({ index, 0: end }) => index + end.length,
+  );
+  const offset = (line > 1 ? ends[line - 2] : 0) + column - 1;
+  const before = source.slice(0, offset).split("\n");
+  return { line: before.length, column: (before.at(-1) as string).length + 1 };
 }
 
 function lookup(map: TraceMap, line: number, column: number): Position | undefined {
