@@ -135,7 +135,8 @@ commands.on(
   frameReader<Command>((command, buffers) => {
     switch (command.type) {
       case "execute":
-        execute(command.cell, command.code);
+        // On a stack of its own: the user's stacks show nothing of how the command came.
+        void Promise.resolve().then(() => execute(command.cell, command.code));
         break;
       case "comm":
         receiveComm(command.cell, command.message, buffers);
