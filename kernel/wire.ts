@@ -48,9 +48,7 @@ export function wire(key: string, { remembered = 65536 }: { remembered?: number 
 
   return {
     encode({ identities, header, parent, metadata, content, buffers }) {
-      const parts = [header, parent, metadata, content].map((part) =>
-        Buffer.from(JSON.stringify(part)),
-      );
+      const parts = [header, parent, metadata, content].map((part) => Buffer.from(json(part)));
       return [...identities, delimiter, Buffer.from(sign(parts)), ...parts, ...buffers];
     },
     decode(frames) {
@@ -86,6 +84,15 @@ export function wire(key: string, { remembered = 65536 }: { remembered?: number 
       };
     },
   };
+}
+
+/** JSON without halves of surrogate pairs: Python cannot write them as UTF-8, so the notebook could not be saved. */
+function json(part: object): string {
+  const text = JSON.stringify(part);
+  if (!text.includes("\\ud")) return text;
+  return text.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (whole, half) =>
+    half ? "\ufffd" : whole,
+  );
 }
 
 function object(part: Buffer): Record<string, unknown> {

@@ -1,6 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { AbortController, Object, Set } = globalThis;
+const PlainError = Error;
+const world = globalThis;
+
 /** Symbol under which a cell finds its AbortSignal. */
 export const interruptSymbol: symbol = Symbol.for("Jupyter.interrupt");
 
@@ -27,8 +32,12 @@ export interface RunningCell {
   displays: Set<Promise<void>>;
   /** Interrupts received so far. */
   interrupts: number;
+  /** True if an interrupt is about to terminate it: should it end by itself before, it is interrupted all the same. */
+  doomed: boolean;
   settled: boolean;
   settle(result: Settled): void;
+  /** Reports how it settled, once more if a termination hit the first report. */
+  finish(): void;
 }
 
 // On older versions an AsyncLocalStorage slows every promise and does not survive a terminated cell.
@@ -40,6 +49,14 @@ let lastId = 0;
 let refused = 0;
 /** Owner of what a comm handler does synchronously, where there is no AsyncLocalStorage. */
 let handling: number | undefined;
+
+/** Cells that were ended while their code might go on. */
+const abandoned = new Set<number>();
+
+/** True in code of a cell that an interrupt has ended: what it awaits never comes (Node ≥ 24). */
+export function isAbandoned(): boolean {
+  return abandoned.size > 0 && abandoned.has(owner?.getStore() ?? 0);
+}
 
 /** The cell that runs now. */
 export function currentCell(): RunningCell | undefined {
@@ -65,35 +82,45 @@ export function asOwner(id: number, action: () => void): void {
   }
 }
 
-/** Starts cell `id` with `run` and resolves when it has settled. */
-export async function runCell(id: number, run: (cell: RunningCell) => void): Promise<Settled> {
+/**
+ * Starts cell `id` with `run`; `report` is called when it has settled. At once and not by a promise: a termination
+ * empties the queue of microtasks.
+ */
+export function runCell(
+  id: number,
+  run: (cell: RunningCell) => void,
+  report: (result: Settled) => void,
+): void {
   lastId = id;
   const controller = new AbortController();
-  Object.defineProperty(globalThis, interruptSymbol, {
+  Object.defineProperty(world, interruptSymbol, {
     value: controller.signal,
     configurable: true,
   });
-  const result = await new Promise<Settled>((resolve) => {
-    const cell: RunningCell = {
-      id,
-      controller,
-      pending: new Set(),
-      displays: new Set(),
-      interrupts: 0,
-      settled: false,
-      settle(result) {
-        if (cell.settled) return;
-        cell.settled = true;
-        resolve(result);
-      },
-    };
-    current = cell;
-    if (refused >= id) cell.settle({ ok: false, error: new Interrupted() });
-    else if (owner) owner.run(id, () => run(cell));
-    else run(cell);
-  });
-  current = undefined;
-  return result;
+  let outcome: Settled;
+  const cell: RunningCell = {
+    id,
+    controller,
+    pending: new Set(),
+    displays: new Set(),
+    interrupts: 0,
+    doomed: false,
+    settled: false,
+    settle(result) {
+      if (cell.settled) return;
+      outcome = cell.doomed ? { ok: false, error: new Interrupted() } : result;
+      cell.settled = true;
+      cell.finish();
+    },
+    finish() {
+      report(outcome);
+      if (current === cell) current = undefined;
+    },
+  };
+  current = cell;
+  if (refused >= id) cell.settle({ ok: false, error: new Interrupted() });
+  else if (owner) owner.run(id, () => run(cell));
+  else run(cell);
 }
 
 /** What the relay worker learns when it asks for an interrupt. */
@@ -129,8 +156,10 @@ export const control: Readonly<{
     if (!cell || cell.id !== id || cell.settled) return reply(cell, false, false);
     cell.interrupts++;
     const listening = listens(cell.controller.signal);
+    const answer = reply(cell, true, listening);
+    cell.doomed ||= answer.nested && (!listening || cell.interrupts > 1);
     cell.controller.abort(new Interrupted());
-    return reply(cell, true, listening);
+    return answer;
   },
   /** Rejects the pending awaits of the cell. */
   force(id: number): InterruptReply {
@@ -142,7 +171,12 @@ export const control: Readonly<{
   },
   /** Ends the cell whatever its code still does; a terminated continuation never settles by itself. */
   settle(id: number): boolean {
-    if (current?.id === id) current.settle({ ok: false, error: new Interrupted() });
+    if (current?.id !== id) return true;
+    if (current.settled) current.finish();
+    else {
+      abandoned.add(id);
+      current.settle({ ok: false, error: new Interrupted() });
+    }
     return true;
   },
 });
@@ -157,10 +191,11 @@ function reply(
 
 /** Stack frames of the JavaScript that the inspector interrupted to ask us; none if the thread was idle. */
 function below(): string[] {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 20;
-  const lines = (new Error().stack ?? "").split("\n").slice(1);
-  Error.stackTraceLimit = limit;
+  const { stackTraceLimit, prepareStackTrace } = PlainError;
+  // The user's own `prepareStackTrace` may return anything.
+  Object.assign(PlainError, { stackTraceLimit: 20, prepareStackTrace: undefined });
+  const lines = (new PlainError().stack ?? "").split("\n").slice(1);
+  Object.assign(PlainError, { stackTraceLimit, prepareStackTrace });
   const evaluated = lines.findIndex((line) => /<anonymous>:1:\d+\)?$/.test(line));
   return lines.slice(evaluated + 1);
 }

@@ -5,6 +5,9 @@ import { describe } from "./failure.ts";
 import type { CommFrame } from "./frames.ts";
 import { send } from "./output.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { ArrayBuffer, JSON, Object, Uint8Array } = globalThis;
+
 /** What a comm carries. */
 export interface CommContent {
   data: Record<string, unknown>;

@@ -1,5 +1,8 @@
 import type { CommMessage, MimeBundle } from "../interpreter.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Buffer, JSON } = globalThis;
+
 /** A comm message without its buffers, which follow the frame. */
 export type CommFrame = Omit<CommMessage, "buffers">;
 
@@ -60,27 +63,36 @@ export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []):
   const head = Buffer.alloc(8 + 4 * buffers.length);
   head.writeUInt32LE(json.length, 0);
   head.writeUInt32LE(buffers.length, 4);
-  buffers.forEach((buffer, i) => {
-    head.writeUInt32LE(buffer.byteLength, 8 + 4 * i);
-  });
+  for (let i = 0; i < buffers.length; i++) head.writeUInt32LE(buffers[i].byteLength, 8 + 4 * i);
   return Buffer.concat([head, json, ...buffers]);
 }
 
-/** Calls `take` for every complete frame among the chunks it is given, in order. */
+/** Bytes after a frame that was not written to its end. No JSON in UTF-8 has a byte 255. */
+export const broken: Buffer = Buffer.from("ff00ff6c636c6162ff62726f6b656eff", "hex");
+
+/** Calls `take` for every complete frame among the chunks it is given, in order; broken ones are dropped. */
 export function frameReader<T>(
   take: (frame: T, buffers: Buffer[]) => void,
 ): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
   let available = 0;
   let needed = 8;
+  let tail = Buffer.alloc(0);
 
   return (chunk) => {
     chunks.push(chunk);
     available += chunk.length;
-    if (available < needed) return;
+    const end = Buffer.concat([tail, chunk]);
+    tail = end.subarray(-(broken.length - 1));
+    if (available < needed && !end.includes(broken)) return;
     let data = chunks.length === 1 ? chunk : Buffer.concat(chunks);
     for (;;) {
       const size = frameSize(data);
+      const at = data.subarray(0, size).indexOf(broken);
+      if (at >= 0) {
+        data = data.subarray(at + broken.length);
+        continue;
+      }
       if (size === undefined || data.length < size) {
         needed = size ?? 8;
         break;
@@ -104,14 +116,15 @@ function frameSize(data: Buffer): number | undefined {
   return size;
 }
 
+// No methods of arrays: a cell may have broken them.
 function split(data: Buffer): Buffer[] {
   const count = data.readUInt32LE(4);
+  const parts: Buffer[] = [];
   let at = 8 + 4 * count;
-  const lengths = [data.readUInt32LE(0)];
-  for (let i = 0; i < count; i++) lengths.push(data.readUInt32LE(8 + 4 * i));
-  return lengths.map((length) => {
-    const part = data.subarray(at, at + length);
+  for (let i = -1; i < count; i++) {
+    const length = data.readUInt32LE(i < 0 ? 0 : 8 + 4 * i);
+    parts.push(data.subarray(at, at + length));
     at += length;
-    return part;
-  });
+  }
+  return parts;
 }

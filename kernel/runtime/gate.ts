@@ -1,11 +1,16 @@
 import { isThenable } from "../values/convention.ts";
-import { currentCell } from "./cells.ts";
+import { currentCell, isAbandoned } from "./cells.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Promise, Symbol } = globalThis;
 
 /**
  * What a cell awaits: settles like `value`, unless an interrupt of the cell rejects it first. Values that are no
  * promises pass through.
  */
 export function gate<T>(value: T): T | Promise<Awaited<T>> {
+  // A loop that catches every error would otherwise go on for ever behind the next cells.
+  if (isAbandoned()) return new Promise(() => {});
   const cell = currentCell();
   if (!cell || !isThenable(value)) return value;
   const { pending } = cell;

@@ -2,7 +2,12 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import type { LoadHookSync, ResolveHookSync } from "node:module";
 import { basename, extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { transformSync } from "esbuild";
+import { type TransformFailure, transformSync } from "esbuild";
+import { helpers } from "../typescript/names.ts";
+import { type ProjectOptions, projectOptions } from "../typescript/project.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Buffer, JSON, Map, Promise, Set, SyntaxError, URL } = globalThis;
 
 /** Name of the module, in the notebook's folder, in whose place the cells import. It does not exist. */
 export const cellModule = "lclab-cell.mjs";
@@ -24,9 +29,28 @@ interface LocalModule {
   stamp: string;
   /** Paths of the local files it imports. */
   dependencies: Set<string>;
+  /** True if an import that loaded it for the first time failed: the next one loads it again. */
+  failed: boolean;
+}
+
+/** What the notebook's tsconfig.json says. */
+let project: ProjectOptions | undefined;
+let notebookFolder = "";
+
+/** Tells the folder of the notebook, which need not be that of the process any more. */
+export function initialize(folder: string): void {
+  notebookFolder = folder;
 }
 
 const modules = new Map<string, LocalModule>();
+/** Files that the latest import of a cell loads for the first time. */
+const fresh = new Set<string>();
+
+/**
+ * Importing this tells that an import failed. Node would fail the same way for ever: the files that it loaded get new
+ * URLs, for what they miss may come.
+ */
+export const failedImport = "lclab:failed-import?";
 
 interface Resolved {
   url: string;
@@ -41,6 +65,10 @@ export function resolve(
   context: { parentURL?: string | undefined },
   next: Next<Resolved>,
 ): Resolved | Promise<Resolved> {
+  if (specifier.startsWith(failedImport)) {
+    for (const path of fresh) (modules.get(path) as LocalModule).failed = true;
+    return { url: `data:text/javascript,//${specifier}`, shortCircuit: true };
+  }
   const parent = context.parentURL?.startsWith("file:")
     ? fileURLToPath(context.parentURL.replace(/[?#].*$/, ""))
     : undefined;
@@ -77,6 +105,7 @@ export const inThread: { resolve: ResolveHookSync; load: LoadHookSync } = {
 };
 
 function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): string {
+  project ??= projectOptions(notebookFolder);
   try {
     const { code, map } = transformSync(readFileSync(path, "utf8"), {
       loader,
@@ -84,22 +113,24 @@ function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): s
       target: `node${process.versions.node}`,
       sourcemap: "external",
       sourcefile: path,
-      tsconfigRaw: {},
+      tsconfigRaw: { compilerOptions: project },
       logLevel: "silent",
     });
     // The first line registers the map, so the map starts one line later.
     const shifted = JSON.parse(map) as { mappings: string };
     shifted.mappings = `;${shifted.mappings}`;
     const entry = `${JSON.stringify(url)}, ${JSON.stringify(JSON.stringify(shifted))}`;
-    return `globalThis[Symbol.for("lclab.maps")]?.set(${entry});\n${code}`;
+    return `globalThis.${helpers}?.maps.set(${entry});\n${code}`;
   } catch (error) {
-    const { errors } = error as {
-      errors?: { text: string; location: { line: number; column: number } | null }[];
-    };
-    const [first] = errors ?? [];
+    const { errors = [] } = error as Partial<TransformFailure>;
+    const [first] = errors;
     if (!first) throw error;
-    const at = first.location ? `:${first.location.line}:${first.location.column + 1}` : "";
-    throw new SyntaxError(`${path}${at}: ${first.text}`, { cause: undefined });
+    const failure = new SyntaxError(first.text);
+    const { line, column, lineText } = first.location ?? { line: 1, column: 0, lineText: "" };
+    // esbuild counts bytes.
+    const before = Buffer.from(lineText).subarray(0, column).toString().length;
+    failure.stack = `SyntaxError: ${first.text}\n    at ${url}:${line}:${before + 1}`;
+    throw failure;
   }
 }
 
@@ -107,12 +138,20 @@ function versioned(resolved: Resolved, parent: string): Resolved {
   if (!resolved.url.startsWith("file:") || /[?#]/.test(resolved.url)) return resolved;
   const path = fileURLToPath(resolved.url);
   if (isInstalled(path) || resolved.format === "commonjs") return resolved;
-  if (basename(parent) === cellModule) refresh(path, new Map());
-  else modules.get(parent)?.dependencies.add(path);
+  if (basename(parent) === cellModule) {
+    fresh.clear();
+    refresh(path, new Map());
+  } else modules.get(parent)?.dependencies.add(path);
   let module = modules.get(path);
   if (!module) {
-    module = { generation: 0, stamp: stamp(path), dependencies: new Set() };
+    module = { generation: 0, stamp: stamp(path), dependencies: new Set(), failed: false };
     modules.set(path, module);
+    fresh.add(path);
+  }
+  if (module.failed) {
+    module.failed = false;
+    module.generation++;
+    fresh.add(path);
   }
   return module.generation === 0
     ? resolved
@@ -132,6 +171,7 @@ function refresh(path: string, done: Map<string, boolean>): boolean {
   if (now !== module.stamp || changed) {
     module.stamp = now;
     module.generation++;
+    fresh.add(path);
     module.dependencies.clear();
     changed = true;
   }

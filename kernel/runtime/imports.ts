@@ -2,10 +2,12 @@ import nodeModule, { createRequire, register } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { compileFunction, constants } from "node:vm";
-import { mapsSymbol } from "./failure.ts";
 import { gate } from "./gate.ts";
 import * as hooks from "./hooks.ts";
 import { tslab } from "./tslab.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Error, Object, SyntaxError } = globalThis;
 
 type Namespace = Record<string, unknown>;
 
@@ -31,6 +33,7 @@ export interface CellImports {
 /** Imports resolved from `folder`, with local TypeScript files and new versions of edited files. */
 export function cellImports(folder: string): CellImports {
   const filename = join(folder, hooks.cellModule);
+  const url = pathToFileURL(filename).href;
   const dynamicImport = compileFunction(
     "return import(specifier, options)",
     ["specifier", "options"],
@@ -39,16 +42,21 @@ export function cellImports(folder: string): CellImports {
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     },
   ) as (specifier: string, options?: ImportCallOptions) => Promise<Namespace>;
-  Object.defineProperty(globalThis, mapsSymbol, { value: new Map<string, string>() });
 
   let warmed = false;
+  let failed = 0;
   const warm = () => {
     if (warmed) return;
     warmed = true;
     Object.defineProperty(globalThis, hooks.tslabSymbol, { value: tslab });
     // In this thread where node can (≥ 22.15), else in the loader's own.
-    if (typeof nodeModule.registerHooks === "function") nodeModule.registerHooks(hooks.inThread);
-    else register(import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js", import.meta.url);
+    if (typeof nodeModule.registerHooks === "function") {
+      hooks.initialize(folder);
+      nodeModule.registerHooks(hooks.inThread);
+    } else {
+      const own = import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js";
+      register(own, import.meta.url, { data: folder });
+    }
   };
 
   const load = async (specifier: string, options?: ImportCallOptions): Promise<Namespace> => {
@@ -57,6 +65,7 @@ export function cellImports(folder: string): CellImports {
     try {
       return await gate(dynamicImport(specifier, options));
     } catch (error) {
+      await dynamicImport(`${hooks.failedImport}${++failed}`);
       throw explained(error, specifier, filename, folder);
     }
   };
@@ -72,11 +81,10 @@ export function cellImports(folder: string): CellImports {
         return names.map((name, i) => member(namespace, name, required[i], specifier));
       },
       meta: Object.freeze({
-        url: pathToFileURL(filename).href,
+        url,
         dirname: folder,
         filename,
-        resolve: (specifier: string) =>
-          pathToFileURL(createRequire(filename).resolve(specifier)).href,
+        resolve: (specifier: string) => import.meta.resolve(specifier, url).replace(/\?v=\d+$/, ""),
       }) as unknown as ImportMeta,
     },
   };

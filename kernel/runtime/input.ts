@@ -4,6 +4,9 @@ import type { InputAnswer } from "./frames.ts";
 import { send } from "./output.ts";
 import type { RelayData } from "./relay-worker.ts";
 
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Atomics, Error, Promise, String } = globalThis;
+
 interface Waiting {
   resolve(value: string): void;
   reject(error: Error): void;

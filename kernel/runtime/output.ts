@@ -2,15 +2,29 @@ import { Console } from "node:console";
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
 import { Writable } from "node:stream";
-import { bundle, rawBundle, textBundle } from "../display.ts";
+import { bundle, plain, rawBundle, textBundle } from "../display.ts";
 import type { MimeBundle } from "../interpreter.ts";
 import { currentCell, Interrupted, ownerId } from "./cells.ts";
 import { describe } from "./failure.ts";
-import { descriptors, encodeFrame, type Frame } from "./frames.ts";
+import { broken, descriptors, encodeFrame, type Frame } from "./frames.ts";
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { Atomics, Buffer, Int32Array, Object, Promise, SharedArrayBuffer, Uint8Array, process } =
+  globalThis;
+
+let sending = false;
 
 /** Sends a frame to the front process before it returns, so that order is kept and nothing is lost in a crash. */
 export function send(frame: Frame, buffers: readonly Uint8Array[] = []): void {
   const bytes = encodeFrame(frame, buffers);
+  // An interrupt may have terminated the previous call at any point.
+  if (sending) write(broken);
+  sending = true;
+  write(bytes);
+  sending = false;
+}
+
+function write(bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) {
     try {
@@ -37,17 +51,42 @@ export function installStreams(): void {
   });
 }
 
+type Written = (error?: Error | null) => void;
+
 function stream(name: "stdout" | "stderr", fd: number): Writable {
   const decoder = new TextDecoder();
+  const show = (chunk: string | Uint8Array, encoding?: BufferEncoding) => {
+    const text =
+      typeof chunk === "string" && (encoding ?? "utf8").startsWith("utf")
+        ? chunk
+        : decoder.decode(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk, {
+            stream: true,
+          });
+    send({ type: "stream", cell: ownerId(), name, text });
+  };
   const writable = new Writable({
     decodeStrings: false,
-    write(chunk: string | Buffer, _encoding, done) {
-      const text = typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
-      send({ type: "stream", cell: ownerId(), name, text });
+    write(chunk: string | Buffer, encoding, done) {
+      show(chunk, encoding);
       done();
     },
   });
-  return Object.assign(writable, { fd, isTTY: false });
+  // Not by way of the stream's buffer, which an interrupt in the middle of a write would leave waiting for ever.
+  const writeNow = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | Written,
+    written?: Written,
+  ) => {
+    if (typeof chunk !== "string" && !(chunk instanceof Uint8Array))
+      throw new TypeError(
+        `process.${name}.write: a chunk must be a string or bytes, got ${plain(chunk)}.`,
+      );
+    show(chunk, typeof encoding === "string" ? encoding : undefined);
+    const done = typeof encoding === "function" ? encoding : written;
+    if (done) process.nextTick(done);
+    return true;
+  };
+  return Object.assign(writable, { fd, isTTY: false, write: writeNow });
 }
 
 /** Options of `display`. */

@@ -110,6 +110,10 @@ function arguments_(): string[] {
     "--no-force-async-hooks-checks",
     // Some of what the runtime builds on is experimental in older versions; no cell should say so.
     "--disable-warning=ExperimentalWarning",
+    // A rejection was shown already; the next cell may still await its promise.
+    "--disable-warning=PromiseRejectionHandledWarning",
+    // `import.meta.resolve` of a cell resolves from the notebook's folder.
+    "--experimental-import-meta-resolve",
     ...(major >= 22 && major < 24 ? ["--experimental-async-context-frame"] : []),
     ...(source ? ["--import", tsx()] : []),
     fileURLToPath(new URL(source ? "./user.ts" : "./user.js", import.meta.url)),

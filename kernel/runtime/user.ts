@@ -1,9 +1,17 @@
 import { Session } from "node:inspector";
 import { Socket } from "node:net";
 import { helpers } from "../typescript/names.ts";
-import { control, currentCell, Interrupted, ownerId, type RunningCell, runCell } from "./cells.ts";
+import {
+  control,
+  currentCell,
+  Interrupted,
+  ownerId,
+  type RunningCell,
+  runCell,
+  type Settled,
+} from "./cells.ts";
 import { comms, receiveComm } from "./comms.ts";
-import { describe } from "./failure.ts";
+import { describe, maps } from "./failure.ts";
 import { type Command, descriptors, frameReader } from "./frames.ts";
 import { gate, gated } from "./gate.ts";
 import { cellImports } from "./imports.ts";
@@ -14,6 +22,9 @@ import { relayWorker } from "./relay-worker.ts";
 /** Entry of the user process: evaluates cells on the main thread, one after the other. */
 const session = new Session();
 session.connect();
+
+// A cell may overwrite any global: the runtime keeps those it started with.
+const { BigInt, Error, Number, Promise, process } = globalThis;
 
 interface Evaluated {
   exceptionDetails?: { text: string; exception?: RemoteValue };
@@ -45,27 +56,38 @@ function evaluate(code: string, cell: RunningCell): void {
 
 /** The value behind the inspector's description of an exception: only a call can hand it over. */
 function thrown({ text, exception }: NonNullable<Evaluated["exceptionDetails"]>): unknown {
-  let value: unknown = new Error(text);
-  if (!exception) return value;
-  if (!exception.objectId) return exception.unserializableValue ?? exception.value;
-  const take = (error: unknown) => {
-    value = error;
-  };
-  Object.defineProperty(globalThis, takeSymbol, { value: take, configurable: true });
+  if (!exception) return new Error(text);
+  const { objectId, unserializableValue, value } = exception;
+  if (unserializableValue !== undefined)
+    return unserializableValue.endsWith("n")
+      ? BigInt(unserializableValue.slice(0, -1))
+      : Number(unserializableValue);
+  if (objectId === undefined) return value;
+  taken = new Error(text);
   session.post("Runtime.callFunctionOn", {
-    objectId: exception.objectId,
-    functionDeclaration: `function () { globalThis[Symbol.for("lclab.take")](this); }`,
+    objectId,
+    functionDeclaration: `function () { "use strict"; ${helpers}.take(this); }`,
     silent: true,
   });
-  session.post("Runtime.releaseObject", { objectId: exception.objectId });
-  return value;
+  session.post("Runtime.releaseObject", { objectId });
+  return taken;
 }
 
-const takeSymbol = Symbol.for("lclab.take");
+let taken: unknown;
+const take = (error: unknown) => {
+  taken = error;
+};
 
-async function execute(cell: number, code: string): Promise<void> {
-  const settled = await runCell(cell, (running) => evaluate(code, running));
-  send({ type: "done", cell, ...(settled.ok ? {} : { failure: describe(settled.error) }) });
+function execute(cell: number, code: string): void {
+  const report = (settled: Settled) =>
+    send({ type: "done", cell, ...(settled.ok ? {} : { failure: describe(settled.error) }) });
+  try {
+    runCell(cell, (running) => evaluate(code, running), report);
+  } catch {
+    // A cell that broke what the runtime itself is built on must not leave its client waiting.
+    const message = "The cell has broken its process. Restart the kernel.";
+    send({ type: "done", cell, failure: { name: "Error", message, stack: "" } });
+  }
 }
 
 function offer(name: PropertyKey, value: unknown, fixed: boolean): void {
@@ -74,12 +96,14 @@ function offer(name: PropertyKey, value: unknown, fixed: boolean): void {
 
 installStreams();
 const imports = cellImports(process.cwd());
-offer(Symbol.for("lclab.control"), control, true);
 offer(
   helpers,
   Object.freeze({
+    control,
+    take,
     gate,
     gated,
+    maps,
     ...imports.helpers,
     result: (value: unknown) => result(value, gate),
   }),
@@ -111,7 +135,8 @@ commands.on(
   frameReader<Command>((command, buffers) => {
     switch (command.type) {
       case "execute":
-        void execute(command.cell, command.code);
+        // On a stack of its own: the user's stacks show nothing of how the command came.
+        void Promise.resolve().then(() => execute(command.cell, command.code));
         break;
       case "comm":
         receiveComm(command.cell, command.message, buffers);

@@ -1,5 +1,6 @@
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import { LEAST_UPPER_BOUND, originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import type { Message, TransformOptions } from "esbuild";
+import { type ProjectOptions, projectOptions } from "./project.ts";
 import { rewrite } from "./rewrite.ts";
 
 /** A place in a source text. Both count from 1. */
@@ -16,6 +17,8 @@ export interface CompiledCell {
   code: string;
   /** Names that its top level declares, without those of types. */
   declared: string[];
+  /** Those of them that hide a global of Node from the cells. */
+  hidden: string[];
   /** Where a place in `code` comes from in `source`. */
   original(generated: Position): Position | undefined;
 }
@@ -36,6 +39,12 @@ export class CompileError extends SyntaxError {
   }
 }
 
+/** What the notebook's tsconfig.json says. */
+let project: ProjectOptions | undefined;
+
+/** Cells compiled so far. */
+let compiled = 0;
+
 const options: TransformOptions = {
   loader: "ts",
   target: `node${process.versions.node}`,
@@ -44,7 +53,6 @@ const options: TransformOptions = {
   sourcefile: "cell.ts",
   // A script may not declare `using` at its top level, although node may know it elsewhere.
   supported: { using: false },
-  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
   logLevel: "silent",
 };
 
@@ -54,24 +62,33 @@ export async function warm(): Promise<void> {
 }
 
 /**
- * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level.
+ * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level. `hiddenBefore` are the globals of Node
+ * whose names earlier cells declared.
  * @throws CompileError with the places in the cell.
  */
-export async function compile(source: string): Promise<CompiledCell> {
+export async function compile(
+  source: string,
+  hiddenBefore: ReadonlySet<string> = new Set(),
+): Promise<CompiledCell> {
   const { code: javascript, map } = await transform(source);
+  const naming = { source, number: ++compiled, hidden: new Set(hiddenBefore) };
   const first = lazy(() => new TraceMap(map));
-  const toSource = ({ line, column }: Position) => lookup(first(), line, column);
+  const toSource = ({ line, column }: Position) => {
+    const found = lookup(first(), line, column);
+    return found && editorPlace(source, found);
+  };
   const rewriteAgain = () =>
-    rewrite(javascript, ({ message, ...place }) => {
+    rewrite(javascript, naming, ({ message, ...place }) => {
       throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
     });
-  const { code, declared } = rewriteAgain();
+  const { code, declared, hidden } = rewriteAgain();
   // Thousands of cells are remembered and few fail: what makes the map is not kept but made again.
   const second = lazy(() => new TraceMap(rewriteAgain().map()));
   return {
     source,
     code,
     declared,
+    hidden,
     original({ line, column }) {
       const between = lookup(second(), line, column);
       return between && toSource({ ...between, line: between.line - 1 });
@@ -91,7 +108,10 @@ const keepLiteralSum = (source: string) => source.replace(literalSum, "$1.concat
 async function transform(source: string): Promise<{ code: string; map: string }> {
   const esbuild = await import("esbuild");
   const kept = keepLiteralSum(source);
-  const attempt = (loader: "ts" | "tsx") => esbuild.transform(kept, { ...options, loader });
+  project ??= projectOptions(process.cwd());
+  const tsconfigRaw = { compilerOptions: { ...project, verbatimModuleSyntax: true } };
+  const attempt = (loader: "ts" | "tsx") =>
+    esbuild.transform(kept, { ...options, tsconfigRaw, loader });
   try {
     const { code, map, warnings } = await attempt("ts");
     const constant = warnings.filter(({ id }) => id === "assign-to-constant");
@@ -117,10 +137,12 @@ function issue({ text, location }: Message, source: string): Issue {
   const lines = source.split("\n");
   const line = location?.line ?? 1;
   const column = characters(lines[line - 1] ?? "", location?.column ?? 0) + 1;
-  const message = text.replace(
-    /^This assignment will throw because "(.+)" is a constant$/,
-    (_, name) => `Cannot assign to "${name}" because it is a constant`,
-  );
+  const message = text
+    .replace(
+      /^This assignment will throw because "(.+)" is a constant$/,
+      (_, name) => `Cannot assign to "${name}" because it is a constant`,
+    )
+    .replace(/:$/, ""); // a note would follow
   const atEnd = line >= lines.length && column > lines[lines.length - 1].length;
   const unfinished =
     /end of file/.test(text) ||
@@ -139,8 +161,25 @@ function openTemplate(source: string): boolean {
   return (source.split("`").length - 1) % 2 === 1 && !/^[^`]*['"][^'"`]*$/.test(lastLine);
 }
 
+/** For esbuild a lone carriage return and the separators of Unicode end a line too, for editors they do not. */
+function editorPlace(source: string, { line, column }: Position): Position {
+  if (!/[\u2028\u2029]|\r(?!\n)/.test(source)) return { line, column };
+  const ends = [...source.matchAll(/\r\n|[\n\r\u2028\u2029]/g)].map(
+    ({ index, 0: end }) => index + end.length,
+  );
+  const offset = (line > 1 ? ends[line - 2] : 0) + column - 1;
+  const before = source.slice(0, offset).split("\n");
+  return { line: before.length, column: (before.at(-1) as string).length + 1 };
+}
+
 function lookup(map: TraceMap, line: number, column: number): Position | undefined {
-  const found = originalPositionFor(map, { line, column: column - 1 });
+  const needle = { line, column: column - 1 };
+  const before = originalPositionFor(map, needle);
+  // What the rewrite put in front of a line has no place of its own: that of what follows.
+  const found =
+    before.line === null
+      ? originalPositionFor(map, { ...needle, bias: LEAST_UPPER_BOUND })
+      : before;
   return found.line === null ? undefined : { line: found.line, column: found.column + 1 };
 }
 

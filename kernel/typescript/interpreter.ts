@@ -27,6 +27,8 @@ export function typescriptInterpreter(): Interpreter {
   let user: UserProcess | undefined;
   let lastId = 0;
   let lastComm = 0;
+  /** Globals of Node whose names cells declared. */
+  const hidden = new Set<string>();
   /** Open comms: id → target. */
   const comms = new Map<string, string>();
   /** Comm messages whose handler has not returned. */
@@ -40,6 +42,7 @@ export function typescriptInterpreter(): Interpreter {
   function start(): UserProcess {
     let ready = false;
     let aborted = false;
+    let exhausted = false;
     const mine: UserProcess = userProcess({
       frame(received, buffers) {
         if (received.type === "ready") ready = true;
@@ -48,13 +51,15 @@ export function typescriptInterpreter(): Interpreter {
       output(name, text) {
         // Node's own report of a process that an interrupt broke: the error of the cell says it better.
         aborted ||= interrupted && /^\s*#.*Assertion failed/ms.test(text);
-        if (!aborted) frontends.get(lastId)?.show({ type: "stream", name, text });
+        exhausted ||= text.includes("JavaScript heap out of memory");
+        if (!aborted)
+          frontends.get(lastId)?.show({ type: "stream", name, text: located(text, known) });
       },
       exit(how) {
         if (user !== mine) return;
         user = undefined;
         if (closed) return;
-        const outcome = died(how);
+        const outcome = exhausted ? outOfMemory : died(how);
         forget();
         if (running) running.end(interrupted ? interruptedDeath() : outcome);
         else lost = outcome;
@@ -67,6 +72,7 @@ export function typescriptInterpreter(): Interpreter {
   /** What was in the process is gone: variables, and the other ends of the comms. */
   function forget(): void {
     types.reset();
+    hidden.clear();
     for (const id of comms.keys()) {
       const message: CommMessage = { type: "comm_close", id, data: {}, metadata: {}, buffers: [] };
       frontends.get(lastId)?.show({ type: "comm", message });
@@ -156,7 +162,7 @@ export function typescriptInterpreter(): Interpreter {
     interrupted = false;
     let compiled: CompiledCell;
     try {
-      compiled = await compile(code);
+      compiled = await compile(code, hidden);
     } catch (error) {
       if (error instanceof CompileError) return compileTraceback(error, code, label);
       throw error;
@@ -172,6 +178,7 @@ export function typescriptInterpreter(): Interpreter {
     cells.delete(id - rememberedCells);
     remember(id, frontend);
     types.ran(code, compiled.declared);
+    for (const name of compiled.hidden) hidden.add(name);
     const outcome = await new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
@@ -187,7 +194,7 @@ export function typescriptInterpreter(): Interpreter {
   return {
     start() {
       user ??= start();
-      void warm();
+      warm().catch(() => {}); // the first cell says what is wrong
     },
     async execute(cell, frontend) {
       try {
@@ -238,6 +245,12 @@ function died({ code, signal }: { code: number | null; signal: NodeJS.Signals | 
   const how = signal ? `by signal ${signal}` : `with exit code ${code}`;
   return gone("KernelProcessDied", `The process that runs the cells ended ${how}.`);
 }
+
+const outOfMemory = gone(
+  "KernelProcessDied",
+  "The process that runs the cells ran out of memory: its JavaScript heap is full. " +
+    "NODE_OPTIONS=--max-old-space-size=8192 in Jupyter's environment makes that 8 GB.",
+);
 
 const interruptedDeath = () =>
   gone("Interrupted", "The cell was interrupted, and its process could not survive that.");

@@ -2,15 +2,41 @@ import { type AnyNode, type ImportDeclaration, type Program, parse } from "acorn
 import MagicString from "magic-string";
 import type { Position } from "./compile.ts";
 import { helpers } from "./names.ts";
+import { children, rename } from "./rename.ts";
 
 /** A rewritten cell. */
 export interface Rewritten {
   code: string;
-  /** Names that the top level declares, imports too. */
+  /** Names that the top level declares, imports too, as the user wrote them. */
   declared: string[];
+  /** Those of them that hide a global of Node. */
+  hidden: string[];
   /** Source map to the text before the rewrite, whose lines it counts from 2; made only when asked for. */
   map(): string;
 }
+
+/** How the names of a cell are bound. */
+export interface Naming {
+  /** TypeScript of the cell: a top-level name that is not in it was made by esbuild. */
+  source: string;
+  /** Makes those names unique in the session. */
+  number: number;
+  /** Names of Node's globals that earlier cells declared. */
+  hidden: ReadonlySet<string>;
+}
+
+/** Not visible, so that a renamed function or error message reads as it was written; legal in identifiers. */
+const joiner = "\u200d";
+
+/**
+ * Node's globals. A cell's binding of such a name gets another one: bindings of the top level are seen by all code of the
+ * process, and `import { setTimeout } from "node:timers/promises"` must not break every package that uses timers.
+ */
+const globals = new Set(
+  Object.entries(Object.getOwnPropertyDescriptors(globalThis))
+    .filter(([, { configurable }]) => configurable)
+    .map(([name]) => name),
+);
 
 /**
  * Turns a module's text into a script for the inspector's REPL mode:
@@ -22,12 +48,15 @@ export interface Rewritten {
  */
 export function rewrite(
   javascript: string,
+  naming: Naming,
   refuse: (issue: Position & { message: string }) => never,
 ): Rewritten {
   // The empty first line is where moved statements go; nothing can be moved in front of itself.
   const body = `\n${javascript}`;
   const program = parseModule(body, refuse);
   const text = new MagicString(body);
+  const { own, hidden, made, names: renamed } = bindings(program, naming);
+  rename(program, renamed, text);
   const hoisted: string[] = [];
   const declared = new Set<string>();
 
@@ -52,6 +81,10 @@ export function rewrite(
     walk(statement, false);
     switch (statement.type) {
       case "ImportDeclaration":
+        if (typesOnly(statement, body)) {
+          text.remove(statement.start, statement.end);
+          break;
+        }
         text.update(statement.start, statement.end, importCall(statement, body, program));
         text.move(statement.start, statement.end, 0);
         break;
@@ -59,7 +92,7 @@ export function rewrite(
         if (statement.declaration) {
           text.remove(statement.start, statement.declaration.start);
           loose(statement.declaration);
-        } else if (statement.source)
+        } else if (statement.source && !typesOnly(statement, body))
           text.update(statement.start, statement.end, bareImport(statement.source.value));
         else text.remove(statement.start, statement.end);
         break;
@@ -79,7 +112,7 @@ export function rewrite(
         loose(statement);
     }
   }
-  const last = program.body.at(-1);
+  const last = lastStatement(program, made);
   if (last?.type === "ExpressionStatement") {
     text.prependRight(last.expression.start, `await ${helpers}.result((`);
     text.appendLeft(last.expression.end, "))");
@@ -88,10 +121,85 @@ export function rewrite(
   text.prepend(`"use strict";${names.length > 0 ? `let ${names.join(", ")};` : ""}`);
   return {
     code: text.toString(),
-    declared: [...new Set([...names, ...program.body.flatMap(topLevel)])],
+    declared: own,
+    hidden,
     map: () => text.generateMap({ hires: true, includeContent: false }).toString(),
   };
 }
+
+/** The names that the top level binds. */
+interface Bindings {
+  own: string[];
+  hidden: string[];
+  /** What esbuild made, as it is called after the renaming. */
+  made: Set<string>;
+  /** New names for a statement. */
+  names(statement: AnyNode): ReadonlyMap<string, string>;
+}
+
+function bindings(program: Program, { source, number, hidden }: Naming): Bindings {
+  const declared = new Set(program.body.flatMap(topLevel));
+  const vars = (node: AnyNode) => {
+    if (node.type === "VariableDeclaration" && node.kind === "var")
+      for (const { id } of node.declarations) for (const name of bound(id)) declared.add(name);
+    if (!isFunction(node)) for (const child of children(node)) vars(child);
+  };
+  for (const statement of program.body) vars(statement);
+  const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu));
+  // A name may be written with escapes.
+  const isOwn = (name: string) => words.has(name) || source.includes("\\u");
+  const own = [...declared].filter(isOwn);
+  const newlyHidden = own.filter((name) => globals.has(name));
+  // Those of a decorated class are used whenever it is, and must not be redeclared by the next cell.
+  const made = new Map(
+    [...declared].filter((name) => !isOwn(name)).map((name) => [name, `${name}${joiner}${number}`]),
+  );
+  const all = new Map([...hidden, ...newlyHidden].map((name) => [name, name + joiner]));
+  for (const [name, alias] of made) all.set(name, alias);
+  return {
+    own,
+    hidden: newlyHidden,
+    made: new Set(made.values()),
+    // esbuild's helpers use Node's globals, not those of the user.
+    names: (statement) =>
+      statement.type === "VariableDeclaration" &&
+      statement.declarations.every(
+        ({ id }) => id.type === "Identifier" && id.name.startsWith("__") && made.has(id.name),
+      )
+        ? made
+        : all,
+  };
+}
+
+/**
+ * The last statement of a cell. With a `using` at its top level, esbuild puts the cell into a `try` whose `finally`
+ * disposes.
+ */
+function lastStatement(program: Program, made: ReadonlySet<string>): AnyNode | undefined {
+  const last = program.body.at(-1);
+  const exported = (node?: AnyNode) =>
+    node?.type === "ExportNamedDeclaration" && !node.declaration && !node.source;
+  const tried = exported(last) ? program.body.at(-2) : last;
+  if (tried?.type !== "TryStatement" || !tried.finalizer) return last;
+  const calls = [...tried.finalizer.body].flatMap((statement) => [...descendants(statement)]);
+  const disposes = calls.some(
+    (node) =>
+      node.type === "CallExpression" &&
+      node.callee.type === "Identifier" &&
+      node.callee.name.startsWith("__callDispose") &&
+      made.has(node.callee.name),
+  );
+  return disposes ? tried.block.body.at(-1) : last;
+}
+
+function* descendants(node: AnyNode): Generator<AnyNode> {
+  yield node;
+  for (const child of children(node)) yield* descendants(child);
+}
+
+/** `import {} from "m"`: all that it named were types. */
+const typesOnly = (node: AnyNode, javascript: string) =>
+  /^(?:import|export)\s*\{\s*\}/.test(javascript.slice(node.start, node.end));
 
 function parseModule(
   javascript: string,
@@ -134,8 +242,9 @@ function hoist(
   const name = node.id?.name as string;
   hoisted.push(name);
   text.remove(node.id?.start as number, node.id?.end as number);
-  text.prependRight(node.start, `${name} = `);
-  text.appendLeft(node.end, ";");
+  const [shown, renamed] = name.split(joiner);
+  text.prependRight(node.start, renamed === undefined ? `${name} = ` : `${name} = { ${shown}: `);
+  text.appendLeft(node.end, renamed === undefined ? ";" : ` }.${shown};`);
   text.move(node.start, node.end, 0);
 }
 
@@ -234,12 +343,3 @@ function usedNames(program: Program): Set<string> {
 
 const isFunction = (node: AnyNode) =>
   /Function/.test(node.type) || node.type === "StaticBlock" || node.type === "PropertyDefinition";
-
-function* children(node: AnyNode): Generator<AnyNode> {
-  for (const value of Object.values(node) as unknown[]) {
-    const candidates = Array.isArray(value) ? value : [value];
-    for (const child of candidates)
-      if (typeof child === "object" && child !== null && typeof child.type === "string")
-        yield child as AnyNode;
-  }
-}

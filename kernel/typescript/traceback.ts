@@ -73,7 +73,7 @@ function internalLine(line: string): boolean {
     /^\s+at /.test(line) &&
     (line.includes(ownCode) ||
       line.includes(ownFolder) ||
-      /\(node:inspector:|\(node:internal\/async_local_storage\/|new Promise \(<anonymous>\)/.test(
+      /\(node:inspector:|\(node:internal\/(?:async_local_storage|process\/task_queues)|new Promise \(<anonymous>\)/.test(
         line,
       ))
   );

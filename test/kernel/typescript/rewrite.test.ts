@@ -131,7 +131,7 @@ describe("rewrite", () => {
 
   it("type-only imports vanish", async () => {
     await book.run(
-      "import type { A } from 'nowhere'; import { type B } from 'node:os'; interface C {}",
+      "import type { A } from 'nowhere'; import { type B } from 'nowhere'; import 'node:os'; interface C {}",
     );
     assert.deepEqual(book.imported, ["node:os"]);
   });
