@@ -13,6 +13,8 @@ import { type CompiledCell, CompileError, compile, warm } from "./compile.ts";
 import { isComplete } from "./complete.ts";
 import { language } from "./language.ts";
 import { compileTraceback, type KnownCell, located, traceback } from "./traceback.ts";
+import { typeChecks } from "./type-checks.ts";
+import { typeModes } from "./type-mode.ts";
 
 /** Executions whose source and outputs are still known: late output and frames of older ones are not placed. */
 const rememberedCells = 2000;
@@ -24,6 +26,8 @@ export function typescriptInterpreter(): Interpreter {
   /** Who shows the outputs of each execution and of each comm message. */
   const frontends = new Map<number, Frontend>();
   const types = language(process.cwd());
+  const modes = typeModes();
+  const checks = typeChecks(types);
   let user: UserProcess | undefined;
   let lastId = 0;
   let lastComm = 0;
@@ -35,6 +39,8 @@ export function typescriptInterpreter(): Interpreter {
   /** How the process ended while no cell ran: the next cell must say so, for its variables are gone. */
   let lost: Failed | undefined;
   let interrupted = false;
+  /** Cancels the type check of the cell that runs. */
+  let checking: AbortController | undefined;
   let closed = false;
 
   function start(): UserProcess {
@@ -152,14 +158,22 @@ export function typescriptInterpreter(): Interpreter {
   const background = (failure: Failure) =>
     `Uncaught in a background task: ${traceback(failure, known).traceback.join("\n")}\n`;
 
-  async function execute({ code, label }: Cell, frontend: Frontend): Promise<Outcome> {
+  async function execute(cell: Cell, frontend: Frontend, signal: AbortSignal): Promise<Outcome> {
+    const { code, label } = cell;
     interrupted = false;
+    const mode = modes.of(code);
     let compiled: CompiledCell;
     try {
-      compiled = await compile(code);
+      compiled = await compile(code, (await types.project).compiler);
     } catch (error) {
       if (error instanceof CompileError) return compileTraceback(error, code, label);
       throw error;
+    }
+    const module = types.cell(code, compiled);
+    if (mode === "strict") {
+      const refused = await checks.before({ cell, module, frontend, signal });
+      if (interrupted) return traceback(interruption, known);
+      if (refused) return refused;
     }
     // After the last wait: the process may have died while the cell was compiled.
     if (lost) {
@@ -171,16 +185,20 @@ export function typescriptInterpreter(): Interpreter {
     cells.set(id, { label, compiled });
     cells.delete(id - rememberedCells);
     remember(id, frontend);
-    types.ran(code, compiled.declared);
+    types.ran(module);
+    let checked: Promise<void> | undefined;
     const outcome = await new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
       else {
         user ??= start();
         user.send({ type: "execute", cell: id, code: compiled.code });
+        if (mode === "warn" && frontend.remarks !== "never")
+          checked = checks.beside({ cell, module, frontend, signal });
       }
     });
     running = undefined;
+    if (frontend.remarks === "before the end") await checked;
     return outcome;
   }
 
@@ -190,8 +208,10 @@ export function typescriptInterpreter(): Interpreter {
       void warm();
     },
     async execute(cell, frontend) {
+      const check = new AbortController();
+      checking = check;
       try {
-        return await execute(cell, frontend);
+        return await execute(cell, frontend, check.signal);
       } catch (error) {
         const { name, message } = error as Error;
         return {
@@ -204,9 +224,10 @@ export function typescriptInterpreter(): Interpreter {
     },
     interrupt() {
       interrupted = true;
+      checking?.abort();
       user?.interrupt(lastId);
     },
-    isComplete,
+    isComplete: async (code) => isComplete(code, (await types.project).compiler),
     complete: types.complete,
     inspect: types.inspect,
     comm({ buffers, ...message }, frontend) {

@@ -1,4 +1,10 @@
-import { type AnyNode, type ImportDeclaration, type Program, parse } from "acorn";
+import {
+  type AnyNode,
+  type ExportNamedDeclaration,
+  type ImportDeclaration,
+  type Program,
+  parse,
+} from "acorn";
 import MagicString from "magic-string";
 import type { Position } from "./compile.ts";
 import { helpers } from "./names.ts";
@@ -8,6 +14,10 @@ export interface Rewritten {
   code: string;
   /** Names that the top level declares, imports too. */
   declared: string[];
+  /** Those of them, and other names, that it exports. */
+  exported: string[];
+  /** Names that it assigns to, whoever declares them. */
+  assigned: string[];
   /** Source map to the text before the rewrite, whose lines it counts from 2; made only when asked for. */
   map(): string;
 }
@@ -30,9 +40,12 @@ export function rewrite(
   const text = new MagicString(body);
   const hoisted: string[] = [];
   const declared = new Set<string>();
+  const exported: string[] = [];
+  const assigned = new Set<string>();
 
   const walk = (node: AnyNode, inFunction: boolean) => {
     visit(node, text);
+    for (const name of targets(node)) assigned.add(name);
     if (node.type === "VariableDeclaration" && node.kind === "var" && !inFunction)
       for (const name of assignVar(node, text)) declared.add(name);
     const nested = inFunction || isFunction(node);
@@ -56,6 +69,7 @@ export function rewrite(
         text.move(statement.start, statement.end, 0);
         break;
       case "ExportNamedDeclaration":
+        exported.push(...exportedNames(statement));
         if (statement.declaration) {
           text.remove(statement.start, statement.declaration.start);
           loose(statement.declaration);
@@ -79,7 +93,7 @@ export function rewrite(
         loose(statement);
     }
   }
-  const last = program.body.at(-1);
+  const last = program.body.findLast(({ type }) => type !== "EmptyStatement");
   if (last?.type === "ExpressionStatement") {
     text.prependRight(last.expression.start, `await ${helpers}.result((`);
     text.appendLeft(last.expression.end, "))");
@@ -89,6 +103,8 @@ export function rewrite(
   return {
     code: text.toString(),
     declared: [...new Set([...names, ...program.body.flatMap(topLevel)])],
+    exported,
+    assigned: [...assigned],
     map: () => text.generateMap({ hires: true, includeContent: false }).toString(),
   };
 }
@@ -167,6 +183,30 @@ function topLevel(statement: AnyNode): string[] {
     case "ExportNamedDeclaration":
     case "ExportDefaultDeclaration":
       return statement.declaration ? topLevel(statement.declaration as AnyNode) : [];
+    default:
+      return [];
+  }
+}
+
+function exportedNames({ declaration, specifiers }: ExportNamedDeclaration): string[] {
+  return [
+    ...(declaration ? topLevel(declaration) : []),
+    ...specifiers.map(({ exported: name }) =>
+      name.type === "Identifier" ? name.name : String(name.value),
+    ),
+  ];
+}
+
+/** Names that a node assigns to. */
+function targets(node: AnyNode): string[] {
+  switch (node.type) {
+    case "AssignmentExpression":
+      return bound(node.left);
+    case "UpdateExpression":
+      return bound(node.argument);
+    case "ForInStatement":
+    case "ForOfStatement":
+      return bound(node.left);
     default:
       return [];
   }

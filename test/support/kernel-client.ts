@@ -64,7 +64,7 @@ export interface KernelClient {
 
 /**
  * Starts a kernel from its sources in `folder`, a new one by default, and connects to it. `stderr: "pipe"` gives what it
- * logs to the test, `parent: true` puts a process between it and the test.
+ * logs to the test, `parent: true` puts a process between it and the test, `env` is added to its environment.
  */
 export async function startKernel(
   folder: string = mkdtempSync(join(tmpdir(), "lclab-kernel-")),
@@ -72,7 +72,13 @@ export async function startKernel(
     history = mkdtempSync(join(tmpdir(), "lclab-history-")),
     stderr = "inherit",
     parent = false,
-  }: { history?: string; stderr?: "inherit" | "pipe"; parent?: boolean } = {},
+    env = {},
+  }: {
+    history?: string;
+    stderr?: "inherit" | "pipe";
+    parent?: boolean;
+    env?: Record<string, string>;
+  } = {},
 ): Promise<KernelClient> {
   const key = randomUUID();
   const free = await freePorts(ports.length);
@@ -92,7 +98,7 @@ export async function startKernel(
   const child = spawn(process.execPath, parent ? ["-e", starter] : program, {
     cwd: folder,
     stdio: ["ignore", "ignore", stderr],
-    env: { ...process.env, LCLAB_HISTORY: history },
+    env: { ...process.env, LCLAB_HISTORY: history, ...env },
   });
 
   const session = randomUUID();
