@@ -3,6 +3,7 @@ import type { LoadHookSync, ResolveHookSync } from "node:module";
 import { basename, extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transformSync } from "esbuild";
+import { aliased, settings } from "./tsconfig.ts";
 
 /** Name of the module, in the notebook's folder, in whose place the cells import. It does not exist. */
 export const cellModule = "lclab-cell.mjs";
@@ -39,6 +40,10 @@ export function resolve(
     : undefined;
   if (parent === undefined || isInstalled(parent)) return next(specifier);
   const finish = (resolved: Resolved) => versioned(resolved, parent);
+  const alias = aliased(specifier)
+    .map(sourceFile)
+    .find((path) => path !== undefined);
+  if (alias !== undefined) specifier = pathToFileURL(alias).href;
   if (/^(?:\.{1,2}\/|file:|\/)/.test(specifier)) {
     const url = new URL(specifier, context.parentURL);
     const path = sourceFile(fileURLToPath(url));
@@ -76,7 +81,7 @@ function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): s
       target: `node${process.versions.node}`,
       sourcemap: "external",
       sourcefile: path,
-      tsconfigRaw: {},
+      tsconfigRaw: { compilerOptions: settings.compiler },
       logLevel: "silent",
     });
     // The first line registers the map, so the map starts one line later.

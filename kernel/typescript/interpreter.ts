@@ -8,7 +8,8 @@ import type {
   Output,
 } from "../interpreter.ts";
 import type { Failure, Frame } from "../runtime/frames.ts";
-import { type UserProcess, userProcess } from "../runtime/process.ts";
+import { type UserProcess, type UserProcessEvents, userProcess } from "../runtime/process.ts";
+import type { ImportSettings } from "../runtime/tsconfig.ts";
 import { type CompiledCell, CompileError, compile, warm } from "./compile.ts";
 import { isComplete } from "./complete.ts";
 import { language } from "./language.ts";
@@ -38,6 +39,8 @@ export function typescriptInterpreter(): Interpreter {
   let running: { id: number; sent: boolean; end(outcome: Outcome): void } | undefined;
   /** How the process ended while no cell ran: the next cell must say so, for its variables are gone. */
   let lost: Failed | undefined;
+  /** What a user process must know of tsconfig.json. */
+  let imports: ImportSettings | undefined;
   let interrupted = false;
   /** Cancels the type check of the cell that runs. */
   let checking: AbortController | undefined;
@@ -46,7 +49,7 @@ export function typescriptInterpreter(): Interpreter {
   function start(): UserProcess {
     let ready = false;
     let aborted = false;
-    const mine: UserProcess = userProcess({
+    const events: UserProcessEvents = {
       frame(received, buffers) {
         if (received.type === "ready") ready = true;
         else frame(received, buffers);
@@ -66,7 +69,8 @@ export function typescriptInterpreter(): Interpreter {
         else lost = outcome;
         if (ready) user = start(); // one that never started would not start now either
       },
-    });
+    };
+    const mine = userProcess(events, imports);
     return mine;
   }
 
@@ -204,7 +208,10 @@ export function typescriptInterpreter(): Interpreter {
 
   return {
     start() {
-      user ??= start();
+      void types.project.then((project) => {
+        imports = project.imports;
+        if (!closed) user ??= start();
+      });
       void warm();
     },
     async execute(cell, frontend) {

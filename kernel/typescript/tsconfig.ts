@@ -3,12 +3,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { TransformOptions } from "esbuild";
+import type { ImportSettings } from "../runtime/tsconfig.ts";
 import { type Document, program } from "./language-server.ts";
 
 /** How the cells of one folder are compiled and checked: TypeScript's options, those of its tsconfig.json first. */
 export interface Project {
   /** What esbuild must know of them: those that change what the code does. */
   compiler: CompilerOptions;
+  /** What the user process must know of tsconfig.json; undefined where there is none. */
+  imports: ImportSettings | undefined;
   /** The configuration that the language server reads for the modules `files`; the first one must be opened first. */
   documents(files: readonly string[]): Document[];
   /** True if tsconfig.json itself wants every implicit `any` to be an error. */
@@ -115,8 +118,16 @@ function made(given: Record<string, unknown>, text: string | undefined, notes: s
     ...(text === undefined ? { strict: true } : {}),
     ...forced,
   };
+  // What the printed paths are relative to is known only of the file itself.
+  const inherited = given.paths !== undefined && !/"paths"\s*:/.test(text ?? "");
+  if (inherited)
+    notes.push(
+      "tsconfig.json: paths that it extends count for types, not for imports. Write them into it.",
+    );
+  const paths = inherited ? {} : ((given.paths ?? {}) as ImportSettings["paths"]);
   return {
     compiler,
+    imports: text === undefined ? undefined : { compiler: { ...compiler }, paths },
     documents(files) {
       const own = { compilerOptions, include: [], files };
       if (text === undefined) return [{ name: ours, text: JSON.stringify(own) }];

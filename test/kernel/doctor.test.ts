@@ -78,6 +78,14 @@ describe("doctor", () => {
     exports.backend = () => (${JSON.stringify(version ? { binding: { TF_Version: version } } : {})});
     exports.add = (a, b) => ({ dataSync: () => [a + b] });`;
 
+  /** A TypeScript whose program does what `script` says. */
+  const typescript = (version: string, script = `echo Version ${version}`): void => {
+    const at = "root/node_modules/typescript";
+    write(`${at}/package.json`, JSON.stringify({ name: "typescript", version, type: "module" }));
+    const path = JSON.stringify(program(`${at}/tsc`, script));
+    write(`${at}/lib/getExePath.js`, `export default () => ${path};`);
+  };
+
   /** A machine on which everything is there. */
   function everything(): void {
     program("bin/python3", "echo 3.11.7");
@@ -87,6 +95,7 @@ describe("doctor", () => {
     write("data/labextensions/lclab-plotly/package.json", "{}");
     module("root", "zeromq", "exports.Router = class { close() {} };");
     module("root", "esbuild", "exports.transformSync = () => ({});");
+    typescript("7.9.1");
     write("root/package.json", '{ "version": "0.9.0" }');
     write("root/dist/engine/kernels.wasm", wasmModule(true));
     write("root/dist/math/kernels.wasm", wasmModule(false));
@@ -112,6 +121,7 @@ describe("doctor", () => {
       "figure renderer": "missing",
       zeromq: "missing",
       esbuild: "missing",
+      "TypeScript server": "optional",
       "WASM engine": "missing",
       "WASM algebra": "missing",
       "@tensorflow/tfjs-node": "optional",
@@ -138,6 +148,7 @@ describe("doctor", () => {
         ["figure renderer", join(folder, "data/labextensions/lclab-plotly")],
         ["zeromq", "1.2.3"],
         ["esbuild", "1.2.3"],
+        ["TypeScript server", `7.9.1 (${join(folder, "root/node_modules/typescript")})`],
         [
           "WASM engine",
           `lclab 0.9.0, ${threads} thread${threads === 1 ? "" : "s"} (${join(folder, "root/dist/engine/kernels.wasm")})`,
@@ -237,6 +248,20 @@ describe("doctor", () => {
       "zeromq",
       "missing",
       /^1\.2\.3 does not load/,
+    ],
+    [
+      "a TypeScript before the language server",
+      () => typescript("5.9.3"),
+      "TypeScript server",
+      "optional",
+      /^typescript 5\.9\.3 has none, it must be 7 or newer/,
+    ],
+    [
+      "a TypeScript without the program of this platform",
+      () => typescript("7.0.2", "exit 1"),
+      "TypeScript server",
+      "optional",
+      /^typescript 7\.0\.2 does not start/,
     ],
     [
       "damaged kernels",
