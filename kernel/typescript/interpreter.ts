@@ -190,17 +190,19 @@ export function typescriptInterpreter(): Interpreter {
     cells.delete(id - rememberedCells);
     remember(id, frontend);
     types.ran(module);
-    let checked: Promise<void> | undefined;
-    const outcome = await new Promise<Outcome>((end) => {
+    const ended = new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
       else {
         user ??= start();
         user.send({ type: "execute", cell: id, code: compiled.code });
-        if (mode === "warn" && frontend.remarks !== "never")
-          checked = checks.beside({ cell, module, frontend, signal });
       }
     });
+    const checked =
+      mode === "warn" && frontend.remarks !== "never"
+        ? checks.beside({ cell, module, frontend, signal }, ended)
+        : undefined;
+    const outcome = await ended;
     running = undefined;
     if (frontend.remarks === "before the end") await checked;
     return outcome;

@@ -1,15 +1,22 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Cell, Failed, Frontend, MimeBundle } from "../interpreter.ts";
 import type { CellModule } from "./cell-modules.ts";
 import { diagnosticsBundle, diagnosticsFailure, notesBundle } from "./diagnostics.ts";
 import type { Diagnostic, Language } from "./language.ts";
 
+/** How long type errors wait for the outputs of the cell, so that its result comes first, run after run. */
+const patienceMs = 1000;
+
 /** The type checks of the cells of one interpreter. */
 export interface TypeChecks {
   /** Checks a cell before it runs. Resolves with why it must not run; with undefined if it may, or `signal` aborted. */
   before(check: Check): Promise<Failed | undefined>;
-  /** Checks a cell while it runs, and shows what is wrong. Resolves when that is done or cancelled; never rejects. */
-  beside(check: Check): Promise<void>;
+  /**
+   * Checks a cell while it runs, and shows what is wrong: after its own outputs, unless they take long. Resolves when that is
+   * done or cancelled; never rejects.
+   */
+  beside(check: Check, ended: Promise<unknown>): Promise<void>;
 }
 
 /** One cell to check. */
@@ -72,10 +79,12 @@ export function typeChecks(types: Language): TypeChecks {
         };
       }
     },
-    async beside(checked) {
-      const { cell, frontend } = checked;
+    async beside(checked, ended) {
+      const { cell, frontend, signal } = checked;
       try {
         const diagnostics = await check(checked);
+        await Promise.race([ended, wait(patienceMs, undefined, { ref: false })]);
+        if (signal.aborted) return;
         const { code: source, label } = cell;
         if (diagnostics.length > 0)
           show(diagnosticsBundle({ source, label, diagnostics }), frontend);
