@@ -15,7 +15,7 @@ const opaque =
 const word = String.raw`[\p{ID_Start}$_][\p{ID_Continue}$]*`;
 const declaration = new RegExp(
   String.raw`(?:^|[;}\n])\s*(export\s+)?(?:default\s+)?(?:declare\s+)?(?:async\s+)?` +
-    String.raw`(?:(?:(?:const\s+)?enum|interface|namespace|module|(?:abstract\s+)?class|function\s*\*?|const|let|var)\s+(${word})|type\s+(${word})\s*[=<])`,
+    String.raw`(?:(?:(?:const\s+)?enum|interface|namespace|module|(?:abstract\s+)?class|function\s*\*?|const|let|var)\s+(${word})|type[ \t]+(${word})\s*[=<])`,
   "gu",
 );
 const importClause = /(?:^|[;}\n])\s*import\s+(?:type\s+(?!from\b))?([^;()]*?)\s*\bfrom\b/g;
