@@ -44,13 +44,15 @@ export function cellModules(ambient: string): CellModules {
   let count = 0;
 
   function tail(
+    source: string,
     own: ReadonlySet<string>,
     wanted: (name: string) => boolean,
     assigned: ReadonlySet<string>,
   ): { text: string; imports: CellModule[] } {
     const imports = new Map<CellModule, string[]>();
     const variables: string[] = [];
-    for (const from of effects.values()) imports.set(from, []);
+    // Not those of its own former run, or each would keep the one before it.
+    for (const [text, from] of effects) if (text !== source) imports.set(from, []);
     for (const [known, from] of visible) {
       if (own.has(known) || !wanted(known)) continue;
       if (!imports.has(from)) imports.set(from, []);
@@ -73,6 +75,7 @@ export function cellModules(ambient: string): CellModules {
       // The compiler declares names of its own, which no cell means.
       const declares = [...new Set([...declared.filter((name) => words.has(name)), ...seen.names])];
       const { text, imports } = tail(
+        source,
         new Set(declares),
         (name) => words.has(name),
         new Set(assigned),
@@ -94,7 +97,7 @@ export function cellModules(ambient: string): CellModules {
     },
     question(name, code, jsx) {
       const { names: declares } = topLevel(code);
-      const { text, imports } = tail(new Set(declares), () => true, new Set());
+      const { text, imports } = tail(code, new Set(declares), () => true, new Set());
       return {
         name: `${name}${jsx ? ".tsx" : ".ts"}`,
         text: `${code}\n${text}export {};`,
