@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, join, sep } from "node:path";
 import { tfjs, tfjsNode } from "./doctor-tfjs.ts";
+import { typescriptServer } from "./doctor-typescript.ts";
 import { dataFolder, labextension } from "./install.ts";
 import { nodeVersion, packageRoot, recommendedMajor } from "./node-runtime.ts";
 import { type Finding, manifestOf, output, parseJson, readJson } from "./probe.ts";
@@ -45,6 +46,7 @@ export async function examine({
     figureRenderer(jupyter, root),
     loads("zeromq", "new it.Router().close()", root, path, env),
     loads("esbuild", "it.transformSync('let a: number', { loader: 'ts' })", root, path, env),
+    typescriptServer(root, path, env),
     wasm("WASM engine", root, "engine", path, env),
     wasm("WASM algebra", root, "math", path, env),
     tfjsNode(root, folder, path, env),

@@ -21,6 +21,8 @@ export function executeRoute(interpreter: Interpreter, history: History, stdin: 
     let result: string | undefined;
     let running = true;
     const frontend: Frontend = {
+      // Where nobody can be asked, a program reads the outputs, and it stops reading when the cell ends.
+      remarks: silent ? "never" : allowStdin ? "anytime" : "before the end",
       show(output) {
         if (output.type === "execute_result") result = plainText(output.data);
         // A comm message is no output: the other end needs it, however silent the cell.
@@ -34,7 +36,9 @@ export function executeRoute(interpreter: Interpreter, history: History, stdin: 
         return await stdin.ask(request.message, question);
       },
     };
-    const outcome = await interpreter.execute({ code, label: `[${number}]` }, frontend);
+    const { cellId } = request.message.metadata;
+    const id = typeof cellId === "string" ? cellId : undefined;
+    const outcome = await interpreter.execute({ code, label: `[${number}]`, id }, frontend);
     running = false;
     stdin.forget(request.message);
     flush();
@@ -112,6 +116,7 @@ async function evaluateAll(
           if (output.type === "execute_result") ({ data, metadata } = output);
         },
         ask: () => Promise.reject(new Error("input: a user expression cannot ask.")),
+        remarks: "never",
       },
     );
     results[name] = outcome.status === "ok" ? { status: "ok", data, metadata } : outcome;

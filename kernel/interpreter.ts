@@ -6,6 +6,8 @@ export interface Cell {
   code: string;
   /** What a traceback calls the cell: `[3]` is shown as `Cell [3]`. */
   label: string;
+  /** Which cell of the notebook it is, if the client says so: the same again when it runs again. */
+  id?: string | undefined;
 }
 
 /** What a running cell shows, in the order in which it shows it. */
@@ -62,6 +64,11 @@ export interface Frontend {
   show(output: Output): void;
   /** Asks the person at the client; rejects if this client takes no questions. */
   ask(question: Question): Promise<string>;
+  /**
+   * How what is found out about a cell beside running it, such as type errors, reaches the client: also when the cell has
+   * ended, only before it ends, or not at all.
+   */
+  remarks: "anytime" | "before the end" | "never";
 }
 
 /** A comm message, from a client or from a cell. */

@@ -171,6 +171,7 @@ function commRoute(interpreter: Interpreter): Route {
       await interpreter.comm(commMessage(request.message), {
         show,
         ask: () => Promise.reject(new Error("input: a comm handler cannot ask.")),
+        remarks: "never",
       });
       flush();
       return {};

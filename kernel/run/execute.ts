@@ -39,6 +39,7 @@ export async function executeNotebook(
       {
         show: collect,
         ask: () => Promise.reject(new Error("input: lclab run has nobody to ask.")),
+        remarks: "before the end",
       },
     );
     const position = index + 1;

@@ -4,7 +4,7 @@ import { basename, extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type TransformFailure, transformSync } from "esbuild";
 import { helpers } from "../typescript/names.ts";
-import { type ProjectOptions, projectOptions } from "../typescript/project.ts";
+import { aliased, settings } from "./tsconfig.ts";
 
 // A cell may overwrite any global: the runtime keeps those it started with.
 const { Buffer, JSON, Map, Promise, Set, SyntaxError, URL } = globalThis;
@@ -33,8 +33,6 @@ interface LocalModule {
   failed: boolean;
 }
 
-/** What the notebook's tsconfig.json says. */
-let project: ProjectOptions | undefined;
 let notebookFolder = "";
 
 /** Tells the folder of the notebook, which need not be that of the process any more. */
@@ -75,6 +73,10 @@ export function resolve(
   if (parent === undefined || isInstalled(parent)) return next(specifier);
   if (specifier === "tslab") return { url: tslabModule, shortCircuit: true };
   const finish = (resolved: Resolved) => versioned(resolved, parent);
+  const alias = aliased(specifier, notebookFolder)
+    .map(sourceFile)
+    .find((path) => path !== undefined);
+  if (alias !== undefined) specifier = pathToFileURL(alias).href;
   if (/^(?:\.{1,2}\/|file:|\/)/.test(specifier)) {
     const url = new URL(specifier, context.parentURL);
     const path = sourceFile(fileURLToPath(url));
@@ -105,7 +107,6 @@ export const inThread: { resolve: ResolveHookSync; load: LoadHookSync } = {
 };
 
 function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): string {
-  project ??= projectOptions(notebookFolder);
   try {
     const { code, map } = transformSync(readFileSync(path, "utf8"), {
       loader,
@@ -113,7 +114,7 @@ function compileFile(path: string, url: string, loader: "ts" | "tsx" | "jsx"): s
       target: `node${process.versions.node}`,
       sourcemap: "external",
       sourcefile: path,
-      tsconfigRaw: { compilerOptions: project },
+      tsconfigRaw: { compilerOptions: settings.compiler },
       logLevel: "silent",
     });
     // The first line registers the map, so the map starts one line later.

@@ -11,6 +11,7 @@ import {
   frameReader,
   type InputAnswer,
 } from "./frames.ts";
+import { type ImportSettings, settingsVariable } from "./tsconfig.ts";
 
 /** How long a process asked to close may take before it is killed. */
 const closeMs = 500;
@@ -37,13 +38,14 @@ export interface UserProcess {
   close(): Promise<void>;
 }
 
-/** Starts a user process in the present folder. */
-export function userProcess(events: UserProcessEvents): UserProcess {
+/** Starts a user process in the present folder; `settings` are those of its tsconfig.json. */
+export function userProcess(events: UserProcessEvents, settings?: ImportSettings): UserProcess {
   const group = process.platform !== "win32";
   const child = spawn(process.execPath, arguments_(), {
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
     detached: group, // its own process group, to end its children with it
     windowsHide: true,
+    env: { ...process.env, ...(settings && { [settingsVariable]: JSON.stringify(settings) }) },
   });
   let ended = false;
   const exited = new Promise<void>((resolve) => {

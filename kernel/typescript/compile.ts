@@ -1,7 +1,8 @@
 import { LEAST_UPPER_BOUND, originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import type { Message, TransformOptions } from "esbuild";
-import { type ProjectOptions, projectOptions } from "./project.ts";
+import { constantEnds, kept } from "./constant.ts";
 import { rewrite } from "./rewrite.ts";
+import type { CompilerOptions } from "./tsconfig.ts";
 
 /** A place in a source text. Both count from 1. */
 export interface Position {
@@ -19,6 +20,12 @@ export interface CompiledCell {
   declared: string[];
   /** Those of them that hide a global of Node from the cells. */
   hidden: string[];
+  /** Those of them that it exports. */
+  exported: string[];
+  /** Names that it assigns to, its own or others. */
+  assigned: string[];
+  /** True if it is TSX. */
+  jsx: boolean;
   /** Where a place in `code` comes from in `source`. */
   original(generated: Position): Position | undefined;
 }
@@ -39,14 +46,10 @@ export class CompileError extends SyntaxError {
   }
 }
 
-/** What the notebook's tsconfig.json says. */
-let project: ProjectOptions | undefined;
-
 /** Cells compiled so far. */
 let compiled = 0;
 
 const options: TransformOptions = {
-  loader: "ts",
   target: `node${process.versions.node}`,
   sourcemap: "external",
   sourcesContent: false,
@@ -58,19 +61,20 @@ const options: TransformOptions = {
 
 /** Loads esbuild and starts its service, so that the first cell need not. */
 export async function warm(): Promise<void> {
-  await transform("0");
+  await transform("0", {});
 }
 
 /**
- * Compiles a cell: TypeScript → JavaScript (esbuild), then the rewrite of its top level. `hiddenBefore` are the globals of Node
- * whose names earlier cells declared.
+ * Compiles a cell: TypeScript → JavaScript (esbuild, with those options of tsconfig.json that change what code does), then
+ * the rewrite of its top level. `hiddenBefore` are the globals of Node whose names earlier cells declared.
  * @throws CompileError with the places in the cell.
  */
 export async function compile(
   source: string,
+  compiler: CompilerOptions = {},
   hiddenBefore: ReadonlySet<string> = new Set(),
 ): Promise<CompiledCell> {
-  const { code: javascript, map } = await transform(source);
+  const { code: javascript, map, jsx } = await transform(source, compiler);
   const naming = { source, number: ++compiled, hidden: new Set(hiddenBefore) };
   const first = lazy(() => new TraceMap(map));
   const toSource = ({ line, column }: Position) => {
@@ -81,7 +85,7 @@ export async function compile(
     rewrite(javascript, naming, ({ message, ...place }) => {
       throw new CompileError([{ message, ...(toSource(place) ?? place), unfinished: false }]);
     });
-  const { code, declared, hidden } = rewriteAgain();
+  const { code, declared, hidden, exported, assigned } = rewriteAgain();
   // Thousands of cells are remembered and few fail: what makes the map is not kept but made again.
   const second = lazy(() => new TraceMap(rewriteAgain().map()));
   return {
@@ -89,6 +93,9 @@ export async function compile(
     code,
     declared,
     hidden,
+    exported,
+    assigned,
+    jsx,
     original({ line, column }) {
       const between = lookup(second(), line, column);
       return between && toSource({ ...between, line: between.line - 1 });
@@ -96,33 +103,48 @@ export async function compile(
   };
 }
 
-const literal = /(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')/.source;
-const literalSum = new RegExp(
-  `((?:^|[;\\n])\\s*${literal})((?:\\s*\\+\\s*${literal})+\\s*;?\\s*)$`,
-);
+/** Without the empty statements at the end. */
+const bare = (javascript: string) => javascript.replace(/[;\s]+$/, "");
 
-/** esbuild drops a statement that is a sum of string literals, which may be the result of the cell; not this form of it. */
-const keepLiteralSum = (source: string) => source.replace(literalSum, "$1.concat()$2");
+interface Transformed {
+  code: string;
+  map: string;
+  /** True if only TSX could read it. */
+  jsx: boolean;
+}
 
 /** Plain TypeScript first; a cell that only TSX can read is JSX. */
-async function transform(source: string): Promise<{ code: string; map: string }> {
-  const esbuild = await import("esbuild");
-  const kept = keepLiteralSum(source);
-  project ??= projectOptions(process.cwd());
-  const tsconfigRaw = { compilerOptions: { ...project, verbatimModuleSyntax: true } };
-  const attempt = (loader: "ts" | "tsx") =>
-    esbuild.transform(kept, { ...options, tsconfigRaw, loader });
+async function transform(source: string, compiler: CompilerOptions): Promise<Transformed> {
+  const { transform } = await import("esbuild");
+  const tsconfigRaw = { compilerOptions: { ...compiler, verbatimModuleSyntax: true } };
+  const attempt = (text: string, loader: "ts" | "tsx") =>
+    transform(text, { ...options, tsconfigRaw, loader });
+  /** With the constant that a cell ends with, where esbuild has dropped it. */
+  const whole = async (loader: "ts" | "tsx") => {
+    const plain = await attempt(source, loader);
+    for (const span of constantEnds(source)) {
+      try {
+        const before =
+          span.start === 0 ? "" : (await attempt(source.slice(0, span.start), loader)).code;
+        if (bare(before) === bare(plain.code)) return await attempt(kept(source, span), loader);
+      } catch {
+        // No statement begins there.
+      }
+    }
+    return plain;
+  };
   try {
-    const { code, map, warnings } = await attempt("ts");
+    const { code, map, warnings } = await whole("ts");
     const constant = warnings.filter(({ id }) => id === "assign-to-constant");
     if (constant.length > 0)
       throw new CompileError(constant.map((warning) => issue(warning, source)));
-    return { code, map };
+    return { code, map, jsx: false };
   } catch (error) {
     if (error instanceof CompileError) throw error;
     if (/<\/|\/>/.test(source)) {
       try {
-        return await attempt("tsx");
+        const { code, map } = await whole("tsx");
+        return { code, map, jsx: true };
       } catch {
         // The message of the plain reading is the better one.
       }

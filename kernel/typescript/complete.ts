@@ -1,10 +1,14 @@
 import type { Completeness } from "../interpreter.ts";
 import { CompileError, compile } from "./compile.ts";
+import type { CompilerOptions } from "./tsconfig.ts";
 
 /** Whether `code` can run as it is, ends too early (with the indent of the next line), or is wrong. */
-export async function isComplete(code: string): Promise<Completeness> {
+export async function isComplete(
+  code: string,
+  compiler: CompilerOptions = {},
+): Promise<Completeness> {
   try {
-    await compile(code);
+    await compile(code, compiler);
     return { status: "complete" };
   } catch (error) {
     if (!(error instanceof CompileError)) return { status: "unknown" };

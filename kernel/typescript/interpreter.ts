@@ -8,11 +8,14 @@ import type {
   Output,
 } from "../interpreter.ts";
 import type { Failure, Frame } from "../runtime/frames.ts";
-import { type UserProcess, userProcess } from "../runtime/process.ts";
+import { type UserProcess, type UserProcessEvents, userProcess } from "../runtime/process.ts";
+import type { ImportSettings } from "../runtime/tsconfig.ts";
 import { type CompiledCell, CompileError, compile, warm } from "./compile.ts";
 import { isComplete } from "./complete.ts";
 import { language } from "./language.ts";
 import { compileTraceback, type KnownCell, located, traceback } from "./traceback.ts";
+import { typeChecks } from "./type-checks.ts";
+import { typeModes } from "./type-mode.ts";
 
 /** Executions whose source and outputs are still known: late output and frames of older ones are not placed. */
 const rememberedCells = 2000;
@@ -24,6 +27,8 @@ export function typescriptInterpreter(): Interpreter {
   /** Who shows the outputs of each execution and of each comm message. */
   const frontends = new Map<number, Frontend>();
   const types = language(process.cwd());
+  const modes = typeModes();
+  const checks = typeChecks(types);
   let user: UserProcess | undefined;
   let lastId = 0;
   let lastComm = 0;
@@ -36,14 +41,18 @@ export function typescriptInterpreter(): Interpreter {
   let running: { id: number; sent: boolean; end(outcome: Outcome): void } | undefined;
   /** How the process ended while no cell ran: the next cell must say so, for its variables are gone. */
   let lost: Failed | undefined;
+  /** What a user process must know of tsconfig.json. */
+  let imports: ImportSettings | undefined;
   let interrupted = false;
+  /** Cancels the type check of the cell that runs. */
+  let checking: AbortController | undefined;
   let closed = false;
 
   function start(): UserProcess {
     let ready = false;
     let aborted = false;
     let exhausted = false;
-    const mine: UserProcess = userProcess({
+    const events: UserProcessEvents = {
       frame(received, buffers) {
         if (received.type === "ready") ready = true;
         else frame(received, buffers);
@@ -65,7 +74,8 @@ export function typescriptInterpreter(): Interpreter {
         else lost = outcome;
         if (ready) user = start(); // one that never started would not start now either
       },
-    });
+    };
+    const mine = userProcess(events, imports);
     return mine;
   }
 
@@ -158,14 +168,22 @@ export function typescriptInterpreter(): Interpreter {
   const background = (failure: Failure) =>
     `Uncaught in a background task: ${traceback(failure, known).traceback.join("\n")}\n`;
 
-  async function execute({ code, label }: Cell, frontend: Frontend): Promise<Outcome> {
+  async function execute(cell: Cell, frontend: Frontend, signal: AbortSignal): Promise<Outcome> {
+    const { code, label } = cell;
     interrupted = false;
+    const mode = modes.of(code);
     let compiled: CompiledCell;
     try {
-      compiled = await compile(code, hidden);
+      compiled = await compile(code, (await types.project).compiler, hidden);
     } catch (error) {
       if (error instanceof CompileError) return compileTraceback(error, code, label);
       throw error;
+    }
+    const module = types.cell(code, compiled);
+    if (mode === "strict") {
+      const refused = await checks.before({ cell, module, frontend, signal });
+      if (interrupted) return traceback(interruption, known);
+      if (refused) return refused;
     }
     // After the last wait: the process may have died while the cell was compiled.
     if (lost) {
@@ -177,9 +195,9 @@ export function typescriptInterpreter(): Interpreter {
     cells.set(id, { label, compiled });
     cells.delete(id - rememberedCells);
     remember(id, frontend);
-    types.ran(code, compiled.declared);
+    types.ran(module);
     for (const name of compiled.hidden) hidden.add(name);
-    const outcome = await new Promise<Outcome>((end) => {
+    const ended = new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
       else {
@@ -187,18 +205,29 @@ export function typescriptInterpreter(): Interpreter {
         user.send({ type: "execute", cell: id, code: compiled.code });
       }
     });
+    const checked =
+      mode === "warn" && frontend.remarks !== "never"
+        ? checks.beside({ cell, module, frontend, signal }, ended)
+        : undefined;
+    const outcome = await ended;
     running = undefined;
+    if (frontend.remarks === "before the end") await checked;
     return outcome;
   }
 
   return {
     start() {
-      user ??= start();
+      void types.project.then((project) => {
+        imports = project.imports;
+        if (!closed) user ??= start();
+      });
       warm().catch(() => {}); // the first cell says what is wrong
     },
     async execute(cell, frontend) {
+      const check = new AbortController();
+      checking = check;
       try {
-        return await execute(cell, frontend);
+        return await execute(cell, frontend, check.signal);
       } catch (error) {
         const { name, message } = error as Error;
         return {
@@ -211,9 +240,10 @@ export function typescriptInterpreter(): Interpreter {
     },
     interrupt() {
       interrupted = true;
+      checking?.abort();
       user?.interrupt(lastId);
     },
-    isComplete,
+    isComplete: async (code) => isComplete(code, (await types.project).compiler),
     complete: types.complete,
     inspect: types.inspect,
     comm({ buffers, ...message }, frontend) {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** The longest that one answer may take; a client rather has no completion than a late one. */
@@ -13,12 +13,28 @@ export interface Document {
   text: string;
 }
 
+/** A diagnostic of the Language Server Protocol; lines and characters count from 0. */
+export interface ServerDiagnostic {
+  range: { start: { line: number; character: number } };
+  /** 1 is an error. */
+  severity?: number;
+  /** Number of TypeScript's message. */
+  code?: number | string;
+  message: string;
+}
+
 /** The TypeScript language server of one folder. */
 export interface LanguageServer {
   /** Opens a document, or replaces the text of an open one. */
   open(document: Document): void;
+  /** Closes the open documents that `wanted` refuses. */
+  keep(wanted: (name: string) => boolean): void;
   /** Asks about a position, both counts from 0 and the character in UTF-16 units. Rejects if the server ends or is late. */
   at(method: "completion" | "hover", name: string, offset: number): Promise<unknown>;
+  /** Checks an open document. Rejects if the server ends or is late, and at once if `signal` aborts. */
+  diagnostics(name: string, signal?: AbortSignal): Promise<ServerDiagnostic[]>;
+  /** What the server has said of itself about a document, such as the configuration. */
+  published(name: string): readonly ServerDiagnostic[];
   /** True until the process ended. */
   readonly alive: boolean;
   close(): Promise<void>;
@@ -27,20 +43,16 @@ export interface LanguageServer {
 interface Answer {
   id?: number | string;
   method?: string;
-  params?: { items?: unknown[] };
+  params?: { items?: unknown[]; uri?: string; diagnostics?: ServerDiagnostic[] };
   result?: unknown;
   error?: { message: string };
 }
 
 /**
- * Starts `tsc --lsp --stdio` for the files of `folder`, which reads `configuration`, open or on disk, where it would
- * read tsconfig.json. It ends when our end of its stdin closes, so it does not outlive this process.
+ * Starts `tsc --lsp --stdio` for the files of `folder`; `ended` is told before the open questions are rejected. It ends when our end of its stdin closes, so it does not outlive this process.
  * @throws Error if TypeScript 7 is not installed.
  */
-export async function languageServer(
-  folder: string,
-  configuration: string,
-): Promise<LanguageServer> {
+export async function languageServer(folder: string, ended: () => void): Promise<LanguageServer> {
   const server = spawn(await program(), ["--lsp", "--stdio"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "ignore"],
@@ -49,10 +61,13 @@ export async function languageServer(
   let alive = true;
   let lastId = 0;
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
+  const published = new Map<string, ServerDiagnostic[]>();
   const texts = new Map<string, { text: string; version: number }>();
   const exited = new Promise<void>((resolve) => {
     const end = () => {
+      if (!alive) return;
       alive = false;
+      ended();
       for (const { reject } of waiting.values())
         reject(new Error("the language server has ended."));
       waiting.clear();
@@ -72,12 +87,13 @@ export async function languageServer(
     "data",
     messageReader((answer) => {
       if (answer.method !== undefined) {
+        const { uri, items, diagnostics = [] } = answer.params ?? {};
+        if (answer.method === "textDocument/publishDiagnostics" && uri !== undefined)
+          published.set(uri, diagnostics);
         if (answer.id === undefined) return;
-        // Its questions: about settings, and what it registers, to which we agree.
-        const asked =
-          answer.method === "workspace/configuration" ? answer.params?.items : undefined;
-        const settings = { customConfigFileName: configuration };
-        send({ id: answer.id, result: asked ? asked.map(() => settings) : null });
+        // Its questions: about settings, of which we have none, and what it registers, to which we agree.
+        const asked = answer.method === "workspace/configuration" ? items : undefined;
+        send({ id: answer.id, result: asked ? asked.map(() => null) : null });
         return;
       }
       const asked = waiting.get(answer.id as number);
@@ -86,8 +102,12 @@ export async function languageServer(
       else asked?.resolve(answer.result);
     }),
   );
-  const request = (method: string, params: object) =>
+  const request = (method: string, params: object, signal?: AbortSignal) =>
     new Promise<unknown>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
       if (!alive) {
         reject(new Error("the language server has ended."));
         return;
@@ -98,9 +118,16 @@ export async function languageServer(
         reject(new Error(`the language server did not answer ${method} in time.`));
       }, patienceMs);
       late.unref();
+      const abort = () => {
+        send({ method: "$/cancelRequest", params: { id } });
+        waiting.get(id)?.reject(signal?.reason);
+        waiting.delete(id);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
       const settled = <T>(settle: (value: T) => void) => {
         return (value: T) => {
           clearTimeout(late);
+          signal?.removeEventListener("abort", abort);
           settle(value);
         };
       };
@@ -119,6 +146,7 @@ export async function languageServer(
       textDocument: {
         completion: { completionItem: { documentationFormat: ["markdown"] } },
         hover: { contentFormat: ["markdown"] },
+        diagnostic: {},
       },
     },
   });
@@ -139,11 +167,17 @@ export async function languageServer(
           params: { textDocument: { uri: uri(name), version }, contentChanges: [{ text }] },
         });
       else {
-        const languageId = name.endsWith(".json") ? "json" : "typescript";
+        const languageId = languages[extname(name)] ?? "typescript";
         send({
           method: "textDocument/didOpen",
           params: { textDocument: { uri: uri(name), languageId, version, text } },
         });
+      }
+    },
+    keep(wanted) {
+      for (const name of [...texts.keys()].filter((each) => !wanted(each))) {
+        texts.delete(name);
+        send({ method: "textDocument/didClose", params: { textDocument: { uri: uri(name) } } });
       }
     },
     at(method, name, offset) {
@@ -151,6 +185,14 @@ export async function languageServer(
       const position = { line: lines.length - 1, character: lines[lines.length - 1].length };
       return request(`textDocument/${method}`, { textDocument: { uri: uri(name) }, position });
     },
+    async diagnostics(name, signal) {
+      const params = { textDocument: { uri: uri(name) } };
+      const report = (await request("textDocument/diagnostic", params, signal)) as {
+        items?: ServerDiagnostic[];
+      } | null;
+      return report?.items ?? [];
+    },
+    published: (name) => published.get(uri(name)) ?? [],
     async close() {
       server.stdin.end();
       const timer = setTimeout(() => kill(server), 500);
@@ -164,8 +206,10 @@ function kill(server: ChildProcess): void {
   server.kill("SIGKILL");
 }
 
+const languages: Record<string, string> = { ".json": "json", ".tsx": "typescriptreact" };
+
 /** The native program: TypeScript's own script would start it as a child that outlives a killed script. */
-async function program(): Promise<string> {
+export async function program(): Promise<string> {
   const require = createRequire(import.meta.url);
   const folder = dirname(require.resolve("typescript/package.json"));
   const { default: path } = (await import(

@@ -1,12 +1,35 @@
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import type { Completions, Match, MimeBundle } from "../interpreter.ts";
-import { type LanguageServer, languageServer } from "./language-server.ts";
+import { type CellFacts, type CellModule, cellModules, looksLikeJsx } from "./cell-modules.ts";
+import { type LanguageServer, languageServer, type ServerDiagnostic } from "./language-server.ts";
+import { type Project, project, theirs } from "./tsconfig.ts";
+
+/** A type error of a cell. Line and column count from 1, the column in UTF-16 units. */
+export interface Diagnostic {
+  /** Number of TypeScript's message, 2322. */
+  code: number;
+  /** One or more lines. */
+  message: string;
+  line: number;
+  column: number;
+}
 
 /** What the language server knows of the cells that ran. */
 export interface Language {
-  /** Tells that a cell ran, and the names that its top level declares. */
-  ran(source: string, declared: readonly string[]): void;
+  /** How the cells are compiled and checked. */
+  project: Promise<Project>;
+  /** A cell that is about to run, over those that ran. */
+  cell(source: string, facts: CellFacts): CellModule;
+  /** Tells that a cell ran. */
+  ran(cell: CellModule): void;
+  /**
+   * The type errors of a cell, in the order of its text. One cell is checked at a time. Rejects with the reason of
+   * `signal` as soon as it aborts, and if TypeScript is not installed, fails twice, or takes longer than 10 s.
+   */
+  check(cell: CellModule, signal: AbortSignal): Promise<Diagnostic[]>;
+  /** What of tsconfig.json cannot be honoured, or is wrong, one sentence each; known after the first check. */
+  notes(): Promise<string[]>;
   /** Completions at `cursor`, in UTF-16 units; none if TypeScript is not installed. */
   complete(code: string, cursor: number): Promise<Completions>;
   /** What is known of the name at `cursor`, as Markdown and as text. */
@@ -14,13 +37,6 @@ export interface Language {
   /** Forgets the cells: their process is gone. */
   reset(): void;
   close(): Promise<void>;
-}
-
-/** A cell as a module: its text, and one more line that imports what it uses of earlier cells and exports its own. */
-interface CellModule {
-  name: string;
-  text: string;
-  imports: CellModule[];
 }
 
 /** Ambient declarations: Node's types, those of `folder` or else our own, and what the kernel gives every cell. */
@@ -86,97 +102,133 @@ function nodeTypes(folder: string): string {
   }
 }
 
-const questionName = "lclab-question.ts";
-
-/** What a cell may use: Node, not a browser. Modules resolve as the kernel does it, also without extension. */
-const configuration = {
-  name: "lclab-tsconfig.json",
-  text: JSON.stringify({
-    compilerOptions: {
-      target: "es2024",
-      lib: ["es2024", "esnext.disposable"],
-      types: [],
-      module: "esnext",
-      moduleResolution: "bundler",
-      moduleDetection: "force",
-      resolveJsonModule: true,
-      allowImportingTsExtensions: true,
-      strict: true,
-      noEmit: true,
-    },
-    files: ["lclab-globals.ts", questionName],
-  }),
+/** What the kernel imports by itself. */
+const modules = {
+  name: "lclab-modules.d.ts",
+  text: `declare module "tslab" {
+  type Show = (content: string | Uint8Array) => void;
+  interface Display {
+    html: Show; javascript: Show; markdown: Show; svg: Show; text: Show;
+    jpeg: Show; png: Show; gif: Show; pdf: Show;
+    json(value: unknown): void;
+    raw(type: string, value: unknown): void;
+  }
+  const display: Display;
+  /** A display that each further call replaces. */
+  function newDisplay(): Display;
+}
+`,
 };
+
+const names = { question: "lclab-question", check: "lclab-check" } as const;
 const limit = 2000;
 
 /** The TypeScript of the notebook in `folder`; its server starts with the first question. */
 export function language(folder: string): Language {
-  /** The module that declared each name last. */
-  let visible = new Map<string, CellModule>();
-  let count = 0;
-  let server: Promise<LanguageServer> | undefined;
   const ambient = globals(folder);
+  const cells = cellModules(ambient.name);
+  const configuration = project(folder);
+  let server: Promise<LanguageServer> | undefined;
+  /** The check that is under way, and those before it. */
+  let checks: Promise<unknown> = Promise.resolve();
 
-  function module(
-    name: string,
-    source: string,
-    declared: readonly string[],
-    wanted: (name: string) => boolean,
-  ): CellModule {
-    const own = new Set(declared);
-    const imports = new Map<CellModule, string[]>();
-    for (const [known, from] of visible)
-      if (!own.has(known) && wanted(known))
-        imports.set(from, [...(imports.get(from) ?? []), known]);
-    const lines = [...imports].map(
-      ([from, names]) => `import { ${names.join(", ")} } from "./${from.name}";`,
-    );
-    // After the text, on one line: places in the cell do not shift.
-    const tail = `;import "./${ambient.name}";${lines.join("")}export { ${declared.join(", ")} };`;
-    return { name, text: `${source}\n${tail}`, imports: [...imports.keys()] };
+  function running(): Promise<LanguageServer> {
+    if (server) return server;
+    const gone = () => {
+      if (server === mine) server = undefined;
+    };
+    const mine = start(gone);
+    mine.catch(gone);
+    server = mine;
+    return mine;
   }
 
-  async function ask(
+  async function start(ended: () => void): Promise<LanguageServer> {
+    const { documents } = await configuration;
+    const started = await languageServer(folder, ended);
+    const roots = Object.values(names).flatMap((name) => [`${name}.ts`, `${name}.tsx`]);
+    for (const document of documents([ambient.name, modules.name, ...roots]))
+      started.open(document);
+    started.open(ambient);
+    started.open(modules);
+    return started;
+  }
+
+  /** Asks the server about a module; a second time if it died of the first. */
+  async function ask<T>(
+    module: CellModule,
+    question: (server: LanguageServer) => Promise<T>,
+  ): Promise<T> {
+    for (let again = true; ; again = false) {
+      const server = await running();
+      try {
+        open(server, module, new Set());
+        return await question(server);
+      } catch (error) {
+        if (server.alive || !again) throw error;
+      }
+    }
+  }
+
+  /** Opens a module after those that it imports. */
+  function open(server: LanguageServer, module: CellModule, done: Set<CellModule>): void {
+    if (done.has(module)) return;
+    done.add(module);
+    for (const each of module.imports) open(server, each, done);
+    server.open(module);
+  }
+
+  async function at(
     method: "completion" | "hover",
     code: string,
     cursor: number,
   ): Promise<unknown> {
+    const module = cells.question(names.question, code, looksLikeJsx(code, cursor));
     try {
-      if (server && !(await server).alive) server = undefined;
-      server ??= languageServer(folder, configuration.name);
-      const running = await server;
-      const open = (cell: CellModule, done: Set<CellModule>) => {
-        if (done.has(cell)) return;
-        done.add(cell);
-        for (const each of cell.imports) open(each, done);
-        running.open(cell);
-      };
-      running.open(configuration);
-      running.open(ambient);
-      open(
-        module(questionName, code, [], () => true),
-        new Set(),
-      );
-      return await running.at(method, questionName, cursor);
+      return await ask(module, (server) => server.at(method, module.name, cursor));
     } catch {
       return undefined; // no TypeScript here, or it failed: a cell runs without it
     }
   }
 
+  async function check(cell: CellModule, signal: AbortSignal): Promise<Diagnostic[]> {
+    signal.throwIfAborted();
+    // Under one name, so that it need not be among the configured files, and goes when the next one comes.
+    const module = { ...cell, name: names.check + extname(cell.name) };
+    const reachable = cells.reachable();
+    const { implicitAny } = await configuration;
+    const found = await ask(module, (server) => {
+      server.keep((name) => !name.startsWith("lclab-cell-") || reachable.has(name));
+      return server.diagnostics(module.name, signal);
+    });
+    const lines = cell.text.split("\n").length - 1;
+    return chosen(found, lines, implicitAny);
+  }
+
   return {
-    ran(source, declared) {
-      const types = [
-        ...source.matchAll(/^\s*(?:export\s+)?(?:declare\s+)?(?:interface|type)\s+([\w$]+)/gm),
-      ].map(([, name]) => name);
-      const names = [...new Set([...declared, ...types])];
-      if (names.length === 0) return;
-      const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu));
-      const made = module(`lclab-cell-${++count}.ts`, source, names, (name) => words.has(name));
-      for (const name of names) visible.set(name, made);
+    project: configuration,
+    cell: cells.cell,
+    ran: cells.ran,
+    check(cell, signal) {
+      const checked = checks.then(() => check(cell, signal));
+      checks = checked.catch(() => {});
+      // One that waits for its turn is cancelled at once, too.
+      return Promise.race([checked, aborted(signal)]);
+    },
+    async notes() {
+      const { notes } = await configuration;
+      const current = await server?.catch(() => undefined);
+      const wrong = ["tsconfig.json", theirs].flatMap((name) => current?.published(name) ?? []);
+      return [
+        ...notes,
+        ...wrong
+          .filter(({ code, severity }) => severity === 1 && code !== missingFile)
+          .map(({ code, message }) => `tsconfig.json: TS${code} ${message}`),
+      ];
     },
     async complete(code, cursor) {
       const prefix = /[\p{ID_Continue}$#]*$/u.exec(code.slice(0, cursor))?.[0] ?? "";
-      const found = (await ask("completion", code, cursor)) as
+      const found = (await at("completion", code, cursor)) as
         | { items?: Item[] }
         | Item[]
         | null
@@ -199,7 +251,7 @@ export function language(folder: string): Language {
     },
     async inspect(code, cursor) {
       const text = async (offset: number) => {
-        const hover = (await ask("hover", code, offset)) as
+        const hover = (await at("hover", code, offset)) as
           | { contents?: string | { value?: string } }
           | null
           | undefined;
@@ -215,14 +267,49 @@ export function language(folder: string): Language {
       const plain = markdown.replace(/^```.*\n?/gm, "").trim();
       return { "text/markdown": markdown, "text/plain": plain };
     },
-    reset() {
-      visible = new Map();
-    },
+    reset: cells.reset,
     async close() {
       const running = await server?.catch(() => undefined);
       await running?.close();
     },
   };
+}
+
+/** Of our own modules that no cell has needed yet. */
+const missingFile = 6053;
+
+/** That something is any because nothing says what it is, which a notebook may leave so; 7016: a package without types. */
+const implicitAnys = new Set([
+  2683, 7005, 7006, 7008, 7010, 7011, 7013, 7015, 7016, 7017, 7018, 7019, 7020, 7022, 7023, 7024,
+  7026, 7031, 7032, 7033, 7034, 7041, 7052, 7053, 7055, 7057,
+]);
+const untypedModule = 7016;
+
+/** The errors in the first `lines` lines, without those that a notebook is not told. */
+function chosen(
+  found: readonly ServerDiagnostic[],
+  lines: number,
+  implicitAny: boolean,
+): Diagnostic[] {
+  return found
+    .filter(({ severity, range }) => severity === 1 && range.start.line < lines)
+    .map(({ code, message, range: { start } }) => ({
+      code: Number(code),
+      message,
+      line: start.line + 1,
+      column: start.character + 1,
+    }))
+    .filter(({ code }) => code !== untypedModule && (implicitAny || !implicitAnys.has(code)))
+    .sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Rejects when `signal` aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
 }
 
 interface Item {

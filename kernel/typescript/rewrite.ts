@@ -1,4 +1,10 @@
-import { type AnyNode, type ImportDeclaration, type Program, parse } from "acorn";
+import {
+  type AnyNode,
+  type ExportNamedDeclaration,
+  type ImportDeclaration,
+  type Program,
+  parse,
+} from "acorn";
 import MagicString from "magic-string";
 import type { Position } from "./compile.ts";
 import { helpers } from "./names.ts";
@@ -11,6 +17,10 @@ export interface Rewritten {
   declared: string[];
   /** Those of them that hide a global of Node. */
   hidden: string[];
+  /** Those of them, and other names, that it exports. */
+  exported: string[];
+  /** Names that it assigns to, whoever declares them. */
+  assigned: string[];
   /** Source map to the text before the rewrite, whose lines it counts from 2; made only when asked for. */
   map(): string;
 }
@@ -27,6 +37,7 @@ export interface Naming {
 
 /** Not visible, so that a renamed function or error message reads as it was written; legal in identifiers. */
 const joiner = "\u200d";
+const asWritten = (name: string) => name.split(joiner)[0] as string;
 
 /**
  * Node's globals. A cell's binding of such a name gets another one: bindings of the top level are seen by all code of the
@@ -59,9 +70,12 @@ export function rewrite(
   rename(program, renamed, text);
   const hoisted: string[] = [];
   const declared = new Set<string>();
+  const exported: string[] = [];
+  const assigned = new Set<string>();
 
   const walk = (node: AnyNode, inFunction: boolean) => {
     visit(node, text);
+    for (const name of targets(node)) assigned.add(name);
     if (node.type === "VariableDeclaration" && node.kind === "var" && !inFunction)
       for (const name of assignVar(node, text)) declared.add(name);
     const nested = inFunction || isFunction(node);
@@ -89,6 +103,7 @@ export function rewrite(
         text.move(statement.start, statement.end, 0);
         break;
       case "ExportNamedDeclaration":
+        exported.push(...exportedNames(statement));
         if (statement.declaration) {
           text.remove(statement.start, statement.declaration.start);
           loose(statement.declaration);
@@ -123,6 +138,8 @@ export function rewrite(
     code: text.toString(),
     declared: own,
     hidden,
+    exported: exported.map(asWritten),
+    assigned: [...assigned].filter((name) => !made.has(name)).map(asWritten),
     map: () => text.generateMap({ hires: true, includeContent: false }).toString(),
   };
 }
@@ -176,10 +193,12 @@ function bindings(program: Program, { source, number, hidden }: Naming): Binding
  * disposes.
  */
 function lastStatement(program: Program, made: ReadonlySet<string>): AnyNode | undefined {
-  const last = program.body.at(-1);
+  const full = (nodes: readonly AnyNode[]) => nodes.filter(({ type }) => type !== "EmptyStatement");
+  const statements = full(program.body);
+  const last = statements.at(-1);
   const exported = (node?: AnyNode) =>
     node?.type === "ExportNamedDeclaration" && !node.declaration && !node.source;
-  const tried = exported(last) ? program.body.at(-2) : last;
+  const tried = exported(last) ? statements.at(-2) : last;
   if (tried?.type !== "TryStatement" || !tried.finalizer) return last;
   const calls = [...tried.finalizer.body].flatMap((statement) => [...descendants(statement)]);
   const disposes = calls.some(
@@ -189,7 +208,7 @@ function lastStatement(program: Program, made: ReadonlySet<string>): AnyNode | u
       node.callee.name.startsWith("__callDispose") &&
       made.has(node.callee.name),
   );
-  return disposes ? tried.block.body.at(-1) : last;
+  return disposes ? full(tried.block.body).at(-1) : last;
 }
 
 function* descendants(node: AnyNode): Generator<AnyNode> {
@@ -276,6 +295,30 @@ function topLevel(statement: AnyNode): string[] {
     case "ExportNamedDeclaration":
     case "ExportDefaultDeclaration":
       return statement.declaration ? topLevel(statement.declaration as AnyNode) : [];
+    default:
+      return [];
+  }
+}
+
+function exportedNames({ declaration, specifiers }: ExportNamedDeclaration): string[] {
+  return [
+    ...(declaration ? topLevel(declaration) : []),
+    ...specifiers.map(({ exported: name }) =>
+      name.type === "Identifier" ? name.name : String(name.value),
+    ),
+  ];
+}
+
+/** Names that a node assigns to. */
+function targets(node: AnyNode): string[] {
+  switch (node.type) {
+    case "AssignmentExpression":
+      return bound(node.left);
+    case "UpdateExpression":
+      return bound(node.argument);
+    case "ForInStatement":
+    case "ForOfStatement":
+      return bound(node.left);
     default:
       return [];
   }

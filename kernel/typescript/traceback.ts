@@ -16,7 +16,8 @@ export interface KnownCell {
 /** The cells by number of execution. */
 export type Cells = (id: number) => KnownCell | undefined;
 
-interface UserFrame extends Position {
+/** A place in what the user wrote. */
+export interface UserFrame extends Position {
   /** `Cell [3]` or a path. */
   place: string;
   /** Name of the function, empty at the top level. */
@@ -94,7 +95,8 @@ function lines(failure: Failure, cells: Cells): string[] {
 
 const prefixed = (prefix: string, [first, ...rest]: string[]) => [prefix + first, ...rest];
 
-function frameLines(frame: UserFrame, withSource: boolean): string[] {
+/** A frame as lines of a traceback: where, and with `withSource` the line with a caret below its column. */
+export function frameLines(frame: UserFrame, withSource: boolean): string[] {
   const where = `${frame.place}:${frame.line}:${frame.column}`;
   const head = `  at ${where}${frame.in === "" ? "" : ` in ${frame.in}`}`;
   if (!withSource || frame.text === undefined) return [head];

@@ -79,6 +79,13 @@ describe("doctor", () => {
     exports.add = (a, b) => ({ dataSync: () => [a + b] });`;
 
   const extension = (load: string): string => JSON.stringify({ jupyterlab: { _build: { load } } });
+  /** A TypeScript whose program does what `script` says. */
+  const typescript = (version: string, script = `echo Version ${version}`): void => {
+    const at = "root/node_modules/typescript";
+    write(`${at}/package.json`, JSON.stringify({ name: "typescript", version, type: "module" }));
+    const path = JSON.stringify(program(`${at}/tsc`, script));
+    write(`${at}/lib/getExePath.js`, `export default () => ${path};`);
+  };
 
   /** A machine on which everything is there. */
   function everything(): void {
@@ -90,6 +97,7 @@ describe("doctor", () => {
       write(join(place, "package.json"), extension("static/remoteEntry.1.js"));
     module("root", "zeromq", "exports.Router = class { close() {} };");
     module("root", "esbuild", "exports.transformSync = () => ({});");
+    typescript("7.9.1");
     write("root/package.json", '{ "version": "0.9.0" }');
     write("root/dist/engine/kernels.wasm", wasmModule(true));
     write("root/dist/math/kernels.wasm", wasmModule(false));
@@ -115,6 +123,7 @@ describe("doctor", () => {
       "figure renderer": "missing",
       zeromq: "missing",
       esbuild: "missing",
+      "TypeScript server": "optional",
       "WASM engine": "missing",
       "WASM algebra": "missing",
       "@tensorflow/tfjs-node": "optional",
@@ -141,6 +150,7 @@ describe("doctor", () => {
         ["figure renderer", join(folder, "data/labextensions/lclab-plotly")],
         ["zeromq", "1.2.3"],
         ["esbuild", "1.2.3"],
+        ["TypeScript server", `7.9.1 (${join(folder, "root/node_modules/typescript")})`],
         [
           "WASM engine",
           `lclab 0.9.0, ${threads} thread${threads === 1 ? "" : "s"} (${join(folder, "root/dist/engine/kernels.wasm")})`,
@@ -265,6 +275,22 @@ describe("doctor", () => {
       "zeromq",
       "missing",
       /^1\.2\.3 does not load/,
+      /npm ci --ignore-scripts/,
+    ],
+    [
+      "a TypeScript before the language server",
+      () => typescript("5.9.3"),
+      "TypeScript server",
+      "optional",
+      /^typescript 5\.9\.3 has none, it must be 7 or newer/,
+      /npm ci --ignore-scripts/,
+    ],
+    [
+      "a TypeScript without the program of this platform",
+      () => typescript("7.0.2", "exit 1"),
+      "TypeScript server",
+      "optional",
+      /^typescript 7\.0\.2 does not start/,
       /npm ci --ignore-scripts/,
     ],
     [

@@ -22,23 +22,24 @@ describe("language", () => {
   });
   after(() => types.close());
 
+  const ran = (source: string, declared: string[]) => types.ran(types.cell(source, { declared }));
   const complete = async (code: string) =>
     (await types.complete(code, code.length)).matches.map(({ text }) => text);
   const hover = async (code: string, at = code.length) =>
     String((await types.inspect(code, at))?.["text/markdown"]);
 
   it("completes variables and types of earlier cells, and those of redeclarations after it", async () => {
-    types.ran("interface P { alpha: number }\nconst p: P = { alpha: 1 };", ["p"]);
+    ran("interface P { alpha: number }\nconst p: P = { alpha: 1 };", ["p"]);
     assert.deepEqual(await complete("p."), ["alpha"]);
     assert.deepEqual(await complete("let q: P; q.al"), ["alpha"]);
-    types.ran("const twice = 2 * p.alpha", ["twice"]);
-    types.ran("let p = { beta: '' }", ["p"]);
+    ran("const twice = 2 * p.alpha", ["twice"]);
+    ran("let p = { beta: '' }", ["p"]);
     assert.deepEqual(await complete("p."), ["beta"]);
     assert.match(await hover("twice"), /^```typescript\nconst twice: number\n/);
   });
 
   it("completes local files, packages and Node, with the part that is replaced", async () => {
-    types.ran("import { half } from './lib.ts';", ["half"]);
+    ran("import { half } from './lib.ts';", ["half"]);
     assert.match(await hover("half"), /Half\./);
     assert.deepEqual(await complete("import { fr } from 'pkg'".slice(0, 11)), []);
     assert.deepEqual(

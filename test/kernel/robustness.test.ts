@@ -121,7 +121,8 @@ describe("robustness", () => {
 
   const answers = async (code: string) =>
     (await kernel.execute(code)).published
-      .map(({ content }) => (content.data as Record<string, unknown> | undefined)?.["text/plain"])
+      .filter(({ header }) => header.msg_type === "execute_result")
+      .map(({ content }) => (content.data as Record<string, unknown>)["text/plain"])
       .find((text) => text !== undefined);
 
   it("1,000 mutated messages on every channel neither kill nor wedge it", async function () {
