@@ -20,6 +20,9 @@ import { typeModes } from "./type-mode.ts";
 /** Executions whose source and outputs are still known: late output and frames of older ones are not placed. */
 const rememberedCells = 2000;
 
+/** Type checks that may be under way when a cell ends. */
+const mostChecks = 200;
+
 /** TypeScript cells, compiled here and run in a user process that is replaced when it dies. */
 export function typescriptInterpreter(): Interpreter {
   const cells = new Map<number, KnownCell>();
@@ -44,6 +47,7 @@ export function typescriptInterpreter(): Interpreter {
   /** What a user process must know of tsconfig.json. */
   let imports: ImportSettings | undefined;
   let interrupted = false;
+  const checksUnderWay = new Set<Promise<void>>();
   /** Cancels the type check of the cell that runs. */
   let checking: AbortController | undefined;
   let closed = false;
@@ -209,9 +213,15 @@ export function typescriptInterpreter(): Interpreter {
       mode === "warn" && frontend.remarks !== "never"
         ? checks.beside({ cell, module, frontend, signal }, ended)
         : undefined;
+    if (checked) {
+      checksUnderWay.add(checked);
+      void checked.finally(() => checksUnderWay.delete(checked));
+    }
     const outcome = await ended;
     running = undefined;
     if (frontend.remarks === "before the end") await checked;
+    // Thousands of cells in a row must not run away from their checks, which remember them.
+    while (checksUnderWay.size > mostChecks) await Promise.race(checksUnderWay);
     return outcome;
   }
 

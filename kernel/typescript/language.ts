@@ -108,7 +108,7 @@ const modules = {
   text: `declare module "tslab" {
   type Show = (content: string | Uint8Array) => void;
   interface Display {
-    html: Show; javascript: Show; markdown: Show; svg: Show; text: Show;
+    html: Show; javascript: Show; latex: Show; markdown: Show; svg: Show; text: Show;
     jpeg: Show; png: Show; gif: Show; pdf: Show;
     json(value: unknown): void;
     raw(type: string, value: unknown): void;
@@ -116,6 +116,7 @@ const modules = {
   const display: Display;
   /** A display that each further call replaces. */
   function newDisplay(): Display;
+  const versions: Record<"tslab" | "typescript" | "node", string>;
 }
 `,
 };

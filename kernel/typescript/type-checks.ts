@@ -83,11 +83,14 @@ export function typeChecks(types: Language): TypeChecks {
       const { cell, frontend, signal } = checked;
       try {
         const diagnostics = await check(checked);
-        await Promise.race([ended, wait(patienceMs, undefined, { ref: false })]);
+        if (diagnostics.length === 0) return;
+        const waiting = new AbortController();
+        const patience = wait(patienceMs, undefined, { ref: false, signal: waiting.signal });
+        await Promise.race([ended, patience.catch(() => {})]);
+        waiting.abort();
         if (signal.aborted) return;
         const { code: source, label } = cell;
-        if (diagnostics.length > 0)
-          show(diagnosticsBundle({ source, label, diagnostics }), frontend);
+        show(diagnosticsBundle({ source, label, diagnostics }), frontend);
       } catch (error) {
         say([`${unchecked(error)} The cells run without.`], frontend);
       }
