@@ -58,8 +58,11 @@ export function typescriptInterpreter(): Interpreter {
     let exhausted = false;
     const events: UserProcessEvents = {
       frame(received, buffers) {
-        if (received.type === "ready") ready = true;
-        else frame(received, buffers);
+        if (received.type === "ready") {
+          ready = true;
+          // Not before: the first cell waits for this process.
+          if (!modes.off) types.warm();
+        } else frame(received, buffers);
       },
       output(name, text) {
         // Node's own report of a process that an interrupt broke: the error of the cell says it better.

@@ -34,6 +34,8 @@ export interface Language {
   complete(code: string, cursor: number): Promise<Completions>;
   /** What is known of the name at `cursor`, as Markdown and as text. */
   inspect(code: string, cursor: number): Promise<MimeBundle | undefined>;
+  /** Starts the server and has it read what every cell needs, so that the first question need not wait. */
+  warm(): void;
   /** Forgets the cells: their process is gone. */
   reset(): void;
   close(): Promise<void>;
@@ -124,7 +126,7 @@ const modules = {
 const names = { question: "lclab-question", check: "lclab-check" } as const;
 const limit = 2000;
 
-/** The TypeScript of the notebook in `folder`; its server starts with the first question. */
+/** The TypeScript of the notebook in `folder`; its server starts with the first question or `warm`. */
 export function language(folder: string): Language {
   const ambient = globals(folder);
   const cells = cellModules(ambient.name);
@@ -268,6 +270,7 @@ export function language(folder: string): Language {
       const plain = markdown.replace(/^```.*\n?/gm, "").trim();
       return { "text/markdown": markdown, "text/plain": plain };
     },
+    warm: () => void at("completion", "", 0),
     reset: cells.reset,
     async close() {
       const running = await server?.catch(() => undefined);

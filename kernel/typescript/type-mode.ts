@@ -15,11 +15,14 @@ export interface TypeModes {
    * @throws RangeError if its directive, or LCLAB_TYPES as long as no cell has set a mode, names no mode.
    */
   of(source: string): TypeMode;
+  /** True if LCLAB_TYPES is "off". */
+  readonly off: boolean;
 }
 
 export function typeModes(env: NodeJS.ProcessEnv = process.env): TypeModes {
   let chosen: TypeMode | undefined;
   return {
+    off: env.LCLAB_TYPES === "off",
     of(source) {
       const written = directive.exec(commentLines.exec(source)?.[0] ?? "")?.[1];
       if (written !== undefined)
