@@ -40,6 +40,12 @@ export interface LanguageServer {
   close(): Promise<void>;
 }
 
+/** In every section. By default the server would have npm fetch types from the network. */
+const configuration = {
+  disableAutomaticTypeAcquisition: true,
+  tsserver: { automaticTypeAcquisition: { enabled: false } },
+};
+
 interface Answer {
   id?: number | string;
   method?: string;
@@ -91,9 +97,9 @@ export async function languageServer(folder: string, ended: () => void): Promise
         if (answer.method === "textDocument/publishDiagnostics" && uri !== undefined)
           published.set(uri, diagnostics);
         if (answer.id === undefined) return;
-        // Its questions: about settings, of which we have none, and what it registers, to which we agree.
+        // Its questions: about settings, and what it registers, to which we agree.
         const asked = answer.method === "workspace/configuration" ? items : undefined;
-        send({ id: answer.id, result: asked ? asked.map(() => null) : null });
+        send({ id: answer.id, result: asked ? asked.map(() => configuration) : null });
         return;
       }
       const asked = waiting.get(answer.id as number);

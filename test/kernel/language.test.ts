@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { type Language, language } from "../../kernel/typescript/language.ts";
 
 describe("language", () => {
@@ -81,5 +81,28 @@ describe("language", () => {
   it("forgets the cells of a process that is gone", async () => {
     types.reset();
     assert.deepEqual((await complete("twi")).includes("twice"), false);
+  });
+
+  it("asks no network for types: it starts no npm", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lclab-language-"));
+    const called = join(folder, "called");
+    const npm = join(folder, "npm");
+    writeFileSync(npm, `#!/bin/sh\necho "$@" >> '${called}'\nexit 1\n`);
+    chmodSync(npm, 0o755);
+    const { PATH } = process.env;
+    process.env.PATH = `${folder}${delimiter}${PATH}`;
+    const own = language(folder);
+    try {
+      // A package without types is what it would look for.
+      mkdirSync(join(folder, "node_modules", "untyped"), { recursive: true });
+      writeFileSync(join(folder, "node_modules", "untyped", "index.js"), "module.exports = 1;");
+      const cell = own.cell('import x from "untyped"; x', { declared: ["x"] });
+      for (let i = 0; i < 3; i++) await own.check(cell, new AbortController().signal);
+      await own.complete("process.", 8);
+    } finally {
+      process.env.PATH = PATH;
+      await own.close();
+    }
+    assert.equal(existsSync(called), false);
   });
 });
