@@ -73,11 +73,12 @@ export function resolve(
   if (parent === undefined || isInstalled(parent)) return next(specifier);
   if (specifier === "tslab") return { url: tslabModule, shortCircuit: true };
   const finish = (resolved: Resolved) => versioned(resolved, parent);
-  const alias = aliased(specifier, notebookFolder)
+  const isPath = (text: string) => /^(?:\.{1,2}\/|file:|\/)/.test(text);
+  const alias = (isPath(specifier) ? [] : aliased(specifier, notebookFolder))
     .map(sourceFile)
     .find((path) => path !== undefined);
   if (alias !== undefined) specifier = pathToFileURL(alias).href;
-  if (/^(?:\.{1,2}\/|file:|\/)/.test(specifier)) {
+  if (isPath(specifier)) {
     const url = new URL(specifier, context.parentURL);
     const path = sourceFile(fileURLToPath(url));
     if (path && !isInstalled(path) && extname(path) in loaders)

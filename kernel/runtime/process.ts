@@ -45,7 +45,8 @@ export function userProcess(events: UserProcessEvents, settings?: ImportSettings
     stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
     detached: group, // its own process group, to end its children with it
     windowsHide: true,
-    env: { ...process.env, ...(settings && { [settingsVariable]: JSON.stringify(settings) }) },
+    // Without settings of its own it must not have those of a kernel that it runs in.
+    env: { ...process.env, [settingsVariable]: settings && JSON.stringify(settings) },
   });
   let ended = false;
   const exited = new Promise<void>((resolve) => {

@@ -4,6 +4,8 @@ import { topLevel } from "./top-level.ts";
 /** A cell as a module: its text, and one more line that imports what it uses of earlier cells and exports its own. */
 export interface CellModule extends Document {
   imports: CellModule[];
+  /** The longest way to a module that imports none. */
+  depth: number;
   /** What its top level declares, types too. */
   declares: string[];
   /** True if it changes what all later cells see. */
@@ -30,10 +32,14 @@ export interface CellModules {
   ran(module: CellModule): void;
   /** The module of code that may be unfinished, over all cells; `name` has no extension. */
   question(name: string, code: string, jsx: boolean): CellModule;
-  /** The names of all modules that later ones can reach. */
-  reachable(): Set<string>;
+  /** The names of all modules that later ones can reach, and of those that `module` needs. */
+  reachable(module?: CellModule): Set<string>;
   reset(): void;
 }
+
+const mostDepth = 200;
+const depthOver = (imports: readonly CellModule[]) =>
+  imports.reduce((most, { depth }) => Math.max(most, depth + 1), 0);
 
 /** Modules that import `ambient`, the module of what every cell has. */
 export function cellModules(ambient: string): CellModules {
@@ -55,6 +61,11 @@ export function cellModules(ambient: string): CellModules {
     for (const [text, from] of effects) if (text !== source) imports.set(from, []);
     for (const [known, from] of visible) {
       if (own.has(known) || !wanted(known)) continue;
+      // Cells that name each other and run again and again would be a chain without end.
+      if (from.depth >= mostDepth) {
+        variables.push(`declare let ${known}: any;`);
+        continue;
+      }
       if (!imports.has(from)) imports.set(from, []);
       // An import cannot be assigned to; the cell can.
       if (assigned.has(known))
@@ -86,8 +97,7 @@ export function cellModules(ambient: string): CellModules {
         name: `lclab-cell-${++count}${jsx ? ".tsx" : ".ts"}`,
         // After the text, on one line: places in the cell do not shift.
         text: `${source}\n${text}export { ${exports.join(", ")} };`,
-        imports,
-        declares,
+        ...{ imports, declares, depth: depthOver(imports) },
         ambient: seen.ambient,
       };
     },
@@ -101,19 +111,18 @@ export function cellModules(ambient: string): CellModules {
       return {
         name: `${name}${jsx ? ".tsx" : ".ts"}`,
         text: `${code}\n${text}export {};`,
-        imports,
-        declares,
+        ...{ imports, declares, depth: depthOver(imports) },
         ambient: false,
       };
     },
-    reachable() {
+    reachable(module) {
       const names = new Set<string>();
-      const reach = (module: CellModule) => {
-        if (names.has(module.name)) return;
-        names.add(module.name);
-        for (const each of module.imports) reach(each);
-      };
-      for (const module of [...visible.values(), ...effects.values()]) reach(module);
+      const next = [...(module ? [module] : []), ...visible.values(), ...effects.values()];
+      for (let one = next.pop(); one; one = next.pop()) {
+        if (names.has(one.name)) continue;
+        names.add(one.name);
+        next.push(...one.imports);
+      }
       return names;
     },
     reset() {

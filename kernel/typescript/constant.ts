@@ -17,6 +17,8 @@ export function constantEnds(source: string): Span[] {
   let starts: number[] = [0];
   let end = 0;
   let semicolon = 0;
+  /** After an operator the statement goes on, on the next line too. */
+  let unfinished = false;
   for (const match of source.matchAll(token)) {
     const [text, blank, constant, boundary] = match;
     const after = match.index + text.length;
@@ -24,13 +26,16 @@ export function constantEnds(source: string): Span[] {
       // What stands before a semicolon is over, unless nothing but semicolons comes after.
       starts = starts.filter((start) => start >= semicolon);
       end = after;
+      unfinished = /^(?:[-+*/%&|^!~<>=?:(,]|typeof|void)$/.test(constant);
     } else if (text === ";") {
+      unfinished = false;
       semicolon = after;
       starts.push(after);
     } else if (blank === undefined) {
       starts = boundary === undefined ? [] : [after];
       end = 0;
-    } else if (text.includes("\n")) starts.push(after);
+      unfinished = false;
+    } else if (text.includes("\n") && !unfinished) starts.push(after);
   }
   if (end === 0) return [];
   const first = (start: number) =>

@@ -203,7 +203,6 @@ export function typescriptInterpreter(): Interpreter {
     cells.delete(id - rememberedCells);
     remember(id, frontend);
     types.ran(module);
-    for (const name of compiled.hidden) hidden.add(name);
     const ended = new Promise<Outcome>((end) => {
       running = { id, sent: true, end };
       if (interrupted) end(traceback(interruption, known));
@@ -222,6 +221,8 @@ export function typescriptInterpreter(): Interpreter {
     }
     const outcome = await ended;
     running = undefined;
+    // A name that a failed cell did not get to is still that of Node.
+    if (outcome.status === "ok") for (const name of compiled.hidden) hidden.add(name);
     if (frontend.remarks === "before the end") await checked;
     // Thousands of cells in a row must not run away from their checks, which remember them.
     while (checksUnderWay.size > mostChecks) await Promise.race(checksUnderWay);

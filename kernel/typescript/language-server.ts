@@ -3,9 +3,6 @@ import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** The longest that one answer may take; a client rather has no completion than a late one. */
-const patienceMs = 10_000;
-
 /** A text document of the language server, as it is in the editor and not on disk. */
 export interface Document {
   /** Name of the file below the folder of the notebook. */
@@ -55,16 +52,21 @@ interface Answer {
 }
 
 /**
- * Starts `tsc --lsp --stdio` for the files of `folder`; `ended` is told before the open questions are rejected. It ends when our end of its stdin closes, so it does not outlive this process.
+ * Starts `tsc --lsp --stdio` for the files of `folder`; `ended` is told before the open questions are rejected. A server that does not answer within `patienceMs` is ended. It ends when our end of its stdin closes, so it does not outlive this process.
  * @throws Error if TypeScript 7 is not installed.
  */
-export async function languageServer(folder: string, ended: () => void): Promise<LanguageServer> {
+export async function languageServer(
+  folder: string,
+  ended: () => void,
+  patienceMs: number,
+): Promise<LanguageServer> {
   const server = spawn(await program(), ["--lsp", "--stdio"], {
     cwd: folder,
     stdio: ["pipe", "pipe", "ignore"],
     windowsHide: true,
   });
   let alive = true;
+  let stuck = false;
   let lastId = 0;
   const waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   const published = new Map<string, ServerDiagnostic[]>();
@@ -114,7 +116,7 @@ export async function languageServer(folder: string, ended: () => void): Promise
         reject(signal.reason);
         return;
       }
-      if (!alive) {
+      if (!alive || stuck) {
         reject(new Error("the language server has ended."));
         return;
       }
@@ -122,6 +124,10 @@ export async function languageServer(folder: string, ended: () => void): Promise
       const late = setTimeout(() => {
         waiting.delete(id);
         reject(new Error(`the language server did not answer ${method} in time.`));
+        // It hangs: another one is started for the next question.
+        stuck = true;
+        ended();
+        server.kill("SIGKILL");
       }, patienceMs);
       late.unref();
       const abort = () => {
@@ -160,7 +166,7 @@ export async function languageServer(folder: string, ended: () => void): Promise
 
   return {
     get alive() {
-      return alive;
+      return alive && !stuck;
     },
     open({ name, text }) {
       const before = texts.get(name);

@@ -125,13 +125,17 @@ const modules = {
 
 const names = { question: "lclab-question", check: "lclab-check" } as const;
 const limit = 2000;
+/** After a server that failed twice on one question. */
+const restMs = 60_000;
 
 /** The TypeScript of the notebook in `folder`; its server starts with the first question or `warm`. */
-export function language(folder: string): Language {
+export function language(folder: string, patienceMs = 10_000): Language {
   const ambient = globals(folder);
   const cells = cellModules(ambient.name);
   const configuration = project(folder);
   let server: Promise<LanguageServer> | undefined;
+  /** Why a server failed twice. Until then nothing is asked: a notebook must not wait for it cell after cell. */
+  let failure: { error: unknown; until: number } | undefined;
   /** The check that is under way, and those before it. */
   let checks: Promise<unknown> = Promise.resolve();
 
@@ -148,7 +152,7 @@ export function language(folder: string): Language {
 
   async function start(ended: () => void): Promise<LanguageServer> {
     const { documents } = await configuration;
-    const started = await languageServer(folder, ended);
+    const started = await languageServer(folder, ended, patienceMs);
     const roots = Object.values(names).flatMap((name) => [`${name}.ts`, `${name}.tsx`]);
     for (const document of documents([ambient.name, modules.name, ...roots]))
       started.open(document);
@@ -162,13 +166,18 @@ export function language(folder: string): Language {
     module: CellModule,
     question: (server: LanguageServer) => Promise<T>,
   ): Promise<T> {
+    if (failure && performance.now() < failure.until) throw failure.error;
     for (let again = true; ; again = false) {
-      const server = await running();
+      let server: LanguageServer | undefined;
       try {
+        server = await running();
         open(server, module, new Set());
         return await question(server);
       } catch (error) {
-        if (server.alive || !again) throw error;
+        if (server?.alive) throw error;
+        if (again) continue;
+        failure = { error, until: performance.now() + restMs };
+        throw error;
       }
     }
   }
@@ -198,7 +207,7 @@ export function language(folder: string): Language {
     signal.throwIfAborted();
     // Under one name, so that it need not be among the configured files, and goes when the next one comes.
     const module = { ...cell, name: names.check + extname(cell.name) };
-    const reachable = cells.reachable();
+    const reachable = cells.reachable(cell);
     const { implicitAny } = await configuration;
     const found = await ask(module, (server) => {
       server.keep((name) => !name.startsWith("lclab-cell-") || reachable.has(name));
@@ -288,6 +297,8 @@ const implicitAnys = new Set([
   7026, 7031, 7032, 7033, 7034, 7041, 7052, 7053, 7055, 7057,
 ]);
 const untypedModule = 7016;
+/** `import x = require("x")`, which the kernel runs. */
+const importRequire = 1202;
 
 /** The errors in the first `lines` lines, without those that a notebook is not told. */
 function chosen(
@@ -303,7 +314,12 @@ function chosen(
       line: start.line + 1,
       column: start.character + 1,
     }))
-    .filter(({ code }) => code !== untypedModule && (implicitAny || !implicitAnys.has(code)))
+    .filter(
+      ({ code }) =>
+        code !== untypedModule &&
+        code !== importRequire &&
+        (implicitAny || !implicitAnys.has(code)),
+    )
     .sort((a, b) => a.line - b.line || a.column - b.column);
 }
 

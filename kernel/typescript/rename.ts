@@ -74,9 +74,14 @@ export function rename(
   const statement = (node: AnyNode) => {
     // A class of the top level is bound to a variable: its own name may stay as it is.
     if (node.type === "ClassDeclaration" && node.id) {
-      node.id.name = names.get(node.id.name) ?? node.id.name;
+      const own = node.id.name;
+      node.id.name = names.get(own) ?? own;
       if (node.superClass) walk(node.superClass);
+      // Inside, that name is the class, already while its static members are made.
+      const outer = names;
+      names = new Map([...outer].filter(([name]) => name !== own));
       walk(node.body);
+      names = outer;
     } else walk(node);
   };
   for (const each of program.body) {

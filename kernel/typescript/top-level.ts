@@ -2,7 +2,7 @@
 export interface TopLevel {
   /** Types, and names that exist for types only, such as those of `declare` and `import type`; values too. */
   names: string[];
-  /** Those of them with `export` before them. */
+  /** Those of them, and other names, that it exports. */
   exported: string[];
   /** True if it changes what all cells see: `declare global`, `declare module`, or an import for its effects. */
   ambient: boolean;
@@ -20,6 +20,8 @@ const declaration = new RegExp(
 );
 const importClause = /(?:^|[;}\n])\s*import\s+(?:type\s+(?!from\b))?([^;()]*?)\s*\bfrom\b/g;
 
+const exportClause = /(?:^|[;}\n])\s*export\s+(?:type\s*)?\{([^{}]*)\}/g;
+
 /** Reads the top level of a cell. What a plain look at the text cannot find, such as destructured names, is left out. */
 export function topLevel(source: string): TopLevel {
   const blanked = source.replace(opaque, (text) => text.replace(/[^\n]/g, " "));
@@ -36,6 +38,11 @@ export function topLevel(source: string): TopLevel {
     for (const part of clause.replace(/[{}]/g, ",").split(",")) {
       const local = new RegExp(`(${word})\\s*$`, "u").exec(part)?.[1];
       if (local !== undefined) names.push(local);
+    }
+  for (const [, clause = ""] of blanked.matchAll(exportClause))
+    for (const part of clause.split(",")) {
+      const name = new RegExp(`(${word})\\s*$`, "u").exec(part)?.[1];
+      if (name !== undefined) exported.push(name);
     }
   const ambient =
     /\bdeclare\s+(?:global\b|module\s*["'])/.test(source) || /^\s*import\s*["']/m.test(source);

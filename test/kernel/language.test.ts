@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Language, language } from "../../kernel/typescript/language.ts";
@@ -104,5 +111,29 @@ describe("language", () => {
       await own.close();
     }
     assert.equal(existsSync(called), false);
+  });
+
+  it("replaces a server that hangs, and does not wait for a third one", async function () {
+    if (process.platform !== "linux") return this.skip(); // no other has SIGSTOP and /proc
+    const folder = mkdtempSync(join(tmpdir(), "lclab-language-"));
+    const own = language(folder, 500);
+    const cell = own.cell("1 + ''.nope", { declared: [] });
+    const check = () => own.check(cell, new AbortController().signal);
+    // As soon as one is there it hangs.
+    const children = `/proc/${process.pid}/task/${process.pid}/children`;
+    const before = new Set(readFileSync(children, "utf8").split(" "));
+    const freeze = setInterval(() => {
+      for (const pid of readFileSync(children, "utf8").split(" "))
+        if (pid !== "" && !before.has(pid)) process.kill(Number(pid), "SIGSTOP");
+    }, 2);
+    try {
+      const failure = await check().catch((error) => error);
+      assert.match(failure.message, /did not answer|has ended/);
+      // The same one at once, and no new server.
+      assert.equal(await check().catch((error) => error), failure);
+    } finally {
+      clearInterval(freeze);
+      await own.close();
+    }
   });
 });

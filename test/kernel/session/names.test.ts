@@ -46,6 +46,23 @@ const sessions: Session[] = [
     ["const enum C { A = 1, B = A << 3 }", "[C.B, C[8]]"],
     "[ 8, 'B' ]",
   ],
+  [
+    "a declaration that failed leaves Node's global where it was",
+    [
+      "import fetch from 'not-there-at-all'",
+      "const performance = (() => { throw 1 })()",
+      "[typeof fetch, typeof performance.now]",
+    ],
+    "[ 'function', 'function' ]",
+  ],
+  [
+    "a class with the name of a global refers to itself while its statics are made",
+    [
+      "class Event { static one = new Event(); static is = () => Event.one instanceof Event }",
+      "Event.is()",
+    ],
+    "true",
+  ],
   ["enums merge within a cell", ["enum M { A } enum M { B = 1 } [M[0], M[1]]"], "[ 'A', 'B' ]"],
   ["a redeclared enum replaces", ["enum R { A }", "enum R { B } R"], "{ '0': 'B', B: 0 }"],
   [

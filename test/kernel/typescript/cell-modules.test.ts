@@ -26,6 +26,37 @@ describe("cell modules", () => {
     assert.deepEqual(cells.reachable().size, 0);
   });
 
+  it("stay few where cells name each other and run again and again", () => {
+    const cells = cellModules("ambient.ts");
+    const run = (source: string, declared: string[]) => cells.ran(cells.cell(source, { declared }));
+    let most = 0;
+    for (let i = 0; i < 1000; i++) {
+      run("const a = 1; // b", ["a"]);
+      run("const b = a", ["b"]);
+      most = Math.max(most, cells.reachable().size);
+    }
+    assert.ok(most > 2 && most < 500, `${most}`);
+  });
+
+  it("are kept for a cell that waits for its check, whatever was redeclared meanwhile", () => {
+    const cells = cellModules("ambient.ts");
+    const before = cells.cell("const a = { x: 1 }", { declared: ["a"] });
+    cells.ran(before);
+    const waiting = cells.cell("a.nope", { declared: [] });
+    cells.ran(cells.cell("const a = 5", { declared: ["a"] }));
+    assert.equal(cells.reachable().has(before.name), false);
+    assert.equal(cells.reachable(waiting).has(before.name), true);
+  });
+
+  it("export a name once, also where a clause names types", () => {
+    const cells = cellModules("ambient.ts");
+    const { text } = cells.cell(
+      "type T = number;\ninterface P {}\nconst x = 1;\nexport type { T };\nexport { x, type P as Q };",
+      { declared: ["x"], exported: ["x"] },
+    );
+    assert.match(text, /export \{ P \};$/);
+  });
+
   it("leave names that the compiler made to themselves", () => {
     const cells = cellModules("ambient.ts");
     const { text } = cells.cell("const a = <b />", { declared: ["a", "jsx"], jsx: true });
