@@ -46,9 +46,15 @@ describe("the kernel in JupyterLab", function () {
     const editor = page.locator(`${shown} .jp-Cell`).nth(1).locator(".cm-content");
     await editor.click();
     await page.keyboard.type("point.");
-    await page.keyboard.press("Tab");
     const items = page.locator(".jp-Completer .jp-Completer-item");
-    await items.first().waitFor();
+    // JupyterLab forgets an answer that takes a second, as on a machine that is busy with something else.
+    for (let tries = 0; tries < 5 && (await items.count()) === 0; tries++) {
+      await page.keyboard.press("Tab");
+      await items
+        .first()
+        .waitFor({ timeout: 3000 })
+        .catch(() => undefined);
+    }
     assert.deepEqual(await page.locator(".jp-Completer .jp-Completer-match").allTextContents(), [
       "alpha",
       "beta",
