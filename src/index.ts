@@ -108,4 +108,14 @@ export {
 export { fromTfjs, toTfjs, writeTfjs } from "./net/tfjs.ts";
 export type { Tf, TfLayersModel, TfTensor } from "./net/tfjs-module.ts";
 export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
+export {
+  openRun,
+  openRuns,
+  type ReopenOptions,
+  type RunStatus,
+  resume,
+  type SavedRun,
+  type SavedRuns,
+} from "./runs/open.ts";
+export type { RunRecord } from "./runs/record.ts";
 export { type Table, table } from "./table/table.ts";

@@ -1,4 +1,5 @@
 import type { Dataset } from "./dataset.ts";
+import { recipeOf, withRecipe } from "./recipe.ts";
 
 /** Random changes of the training images, drawn anew for each example and epoch. */
 export interface Augmentation {
@@ -23,7 +24,9 @@ export function augmented(data: Dataset, options: Partial<Augmentation> = {}): D
   const { flip = true, crop = 4 } = options;
   const augment = Object.freeze({ flip, crop });
   checkAugmentation("augmented", { ...data, augment });
-  return { ...data, augment };
+  const made = recipeOf(data);
+  const whole = { ...data, augment };
+  return made ? withRecipe(whole, "augmented", { of: made, ...augment }) : whole;
 }
 
 /** @throws RangeError if the augmentation of `data` is out of range. */

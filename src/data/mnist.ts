@@ -6,6 +6,7 @@ import { digits } from "./digits.ts";
 import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
+import { withRecipe } from "./recipe.ts";
 import { type Release, releases } from "./releases.ts";
 import { locate } from "./unpack.ts";
 
@@ -28,7 +29,8 @@ export interface MnistOptions {
  * @throws LCError LC_DATA naming the file that is missing or damaged.
  */
 export function mnist(options: MnistOptions = {}): Promise<Dataset> {
-  return read("mnist", "MNIST", "LeCun, Cortes and Burges", releases.mnist, options);
+  const release = releases.mnist;
+  return read("mnist", "MNIST", "LeCun, Cortes and Burges", release, options);
 }
 
 /**
@@ -52,7 +54,8 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  return { ...data, test: take("mnist", data.test, testCount) };
+  const part = { ...data, test: take("mnist", data.test, testCount) };
+  return withRecipe(part, "mnistOrDigits", options);
 }
 
 async function read(
@@ -67,7 +70,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  return {
+  const data: Dataset = {
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],
@@ -76,6 +79,9 @@ async function read(
     test,
     mean: await meanOf(train, [28, 28, 1], "pixel"),
   };
+  // What was downloaded is there now, and a retry elsewhere goes to no network unasked.
+  const { download: _, ...rest } = options;
+  return withRecipe(data, who, rest);
 }
 
 async function place(who: string, release: Release, options: MnistOptions): Promise<string> {

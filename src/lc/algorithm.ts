@@ -61,11 +61,20 @@ export class LcRun {
   #started = 0;
   readonly #largestImportance: number;
 
-  constructor(model: Model, tasks: readonly Task[], spec: PlanSpec, options: RunOptions) {
+  /** @param before What earlier processes of the same run reported, if it goes on. */
+  constructor(
+    model: Model,
+    tasks: readonly Task[],
+    spec: PlanSpec,
+    options: RunOptions,
+    before: { readonly history: readonly Progress[]; readonly notes: readonly string[] } = none,
+  ) {
     this.#model = model;
     this.#tasks = tasks;
     this.#spec = spec;
     this.#options = options;
+    this.#history.push(...before.history);
+    this.#notes.push(...before.notes);
     this.#parameters = tasks.map((task) => parametersOf(model, task));
     this.#keys = this.#parameters.flat().map(({ key }) => key);
     const { importance = {} } = options;
@@ -356,6 +365,8 @@ export class LcRun {
     });
   }
 }
+
+const none = { history: [], notes: [] } as const;
 
 /** Of a parameter without importance weights. */
 const one = Float32Array.of(1);

@@ -32,6 +32,11 @@ export interface RunOptions {
   readonly engine?: Engine;
   /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */
   readonly signal?: AbortSignal;
+  /**
+   * Folder that keeps the run: its record, its history, and a checkpoint after every LC step. If it holds this run already, the
+   * run goes on from there, and gives the same bytes as if it had never stopped.
+   */
+  readonly dir?: string;
 }
 
 /**
@@ -63,6 +68,11 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
   if (from && warmStart) {
     throw new RangeError(
       "steps: give from or warmStart, not both. from continues a run, warmStart begins one.",
+    );
+  }
+  if (options.dir !== undefined && from) {
+    throw new RangeError(
+      "steps: give dir or from, not both. With dir the run goes on from the newest checkpoint in that folder.",
     );
   }
   for (const [name, state] of Object.entries({ from, warmStart })) {
@@ -104,10 +114,11 @@ export function runSpec({ lStep, mu, data, importance }: RunOptions): LCState["r
   };
 }
 
-function digest(importance: Weights): string {
+/** SHA-256 of arrays with their keys, in the order of the keys. */
+export function digest(arrays: Weights): string {
   const hash = createHash("sha256");
-  for (const key of Object.keys(importance).sort()) {
-    const { buffer, byteOffset, byteLength } = importance[key] as Float32Array;
+  for (const key of Object.keys(arrays).sort()) {
+    const { buffer, byteOffset, byteLength } = arrays[key] as Float32Array;
     hash.update(key).update(new Uint8Array(buffer, byteOffset, byteLength));
   }
   return hash.digest("hex");
