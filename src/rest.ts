@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
-/** How long other events wait for a slice of long work, in ms. Far from the 50 ms people notice: a slice may overrun. */
+/** How long other events wait for work on their thread, in ms. Far from the 50 ms people notice: a piece may take longer. */
 const SLICE_MS = 10;
 
 /** Numbers handled between two rests: copied, tested or summed in a millisecond or less. */
@@ -9,13 +9,13 @@ export const BAND: number = 2 ** 17;
 /** To be awaited between pieces of long work, each of a millisecond or so. */
 export type Rest = () => Promise<void> | undefined;
 
-/** Long work on the caller's thread in slices: lets other events in when the slice has been long enough. */
-export function slices(): Rest {
-  let start = performance.now();
-  return () => {
-    if (performance.now() - start < SLICE_MS) return undefined;
-    return setImmediate().then(() => {
-      start = performance.now();
-    });
-  };
-}
+/** One clock for all work on this thread, as many short pieces of it keep other events out like a long one. */
+let start = performance.now();
+
+/** Lets other events in, if none was for a while. */
+export const rest: Rest = () => {
+  if (performance.now() - start < SLICE_MS) return undefined;
+  return setImmediate().then(() => {
+    start = performance.now();
+  });
+};

@@ -52,12 +52,11 @@ const pieces = compiled.train.phases.map((phase) =>
   phase.ops.map((op) => ({ op, words: alone(phase, [op]), now: 0, times: [] as number[] })),
 );
 
-const rest = library.slices();
 for (const slot of compiled.slots) {
   const values = weights[slot.key] as Float32Array;
-  await library.store(memory.floats, slot, slot.weight, values, rest);
+  await library.store(memory.floats, slot, slot.weight, values, library.rest);
   if (!slot.paneled) continue;
-  await library.store(memory.floats, slot, slot.target, values, rest);
+  await library.store(memory.floats, slot, slot.target, values, library.rest);
   memory.floats[slot.penalty / 4] = 1e-2;
 }
 // The learning rate stays 0: every step computes the same.

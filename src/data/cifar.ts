@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { LCError } from "../errors.ts";
-import { slices } from "../rest.ts";
+import { rest } from "../rest.ts";
 import { type Augmentation, augmented } from "./augment.ts";
 import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
@@ -36,7 +36,6 @@ export async function parseCifar(
   }
   const images = new Uint8Array(count * 3 * plane);
   const labels = new Uint8Array(count);
-  const rest = slices();
   for (let i = 0; i < count; i++) {
     if (i % 32 === 0) await rest();
     const start = i * recordBytes;

@@ -1,4 +1,4 @@
-import { BAND, slices } from "../rest.ts";
+import { BAND, rest } from "../rest.ts";
 import type { Augmentation } from "./augment.ts";
 
 /** Labelled images as they are stored: 8-bit pixels. */
@@ -66,7 +66,6 @@ export async function meanOf(
   const [height, width, channels] = shape;
   const size = height * width * channels;
   const sums = new Float64Array(kind === "pixel" ? size : channels);
-  const rest = slices();
   const band = Math.ceil(BAND / size) * size;
   for (let from = 0; from < images.length; from += band) {
     addImages(sums, images, from, Math.min(images.length, from + band));

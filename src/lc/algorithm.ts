@@ -5,7 +5,7 @@ import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model, Parameter } from "../net/network.ts";
-import { slices } from "../rest.ts";
+import { rest } from "../rest.ts";
 import { type Arrays, copies, distances, mapArrays, omit, pick, zeros } from "./arrays.ts";
 import { cStepper } from "./c-step.ts";
 import { deltasOf } from "./direct.ts";
@@ -180,7 +180,7 @@ export class LcRun {
       const moments = await session.read();
       const { weights } = moments;
       // The engine looks at losses before each update; the last update of an epoch is seen here.
-      const bad = (await firstNot(weights, Number.isFinite, slices()))?.key;
+      const bad = (await firstNot(weights, Number.isFinite, rest))?.key;
       if (bad) throw this.#diverged(step, mu, rate, state, result.next - 1, bad);
       if (result.next < batches) {
         this.state = { ...state, ...moments, batch: result.next, examples, lossSum };

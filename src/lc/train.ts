@@ -6,7 +6,7 @@ import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
 import type { Model } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
-import { slices } from "../rest.ts";
+import { rest } from "../rest.ts";
 import { stopSignal } from "./interrupt.ts";
 import type { Progress } from "./progress.ts";
 import { checkBatch } from "./run-options.ts";
@@ -70,7 +70,7 @@ export async function* train<Names extends string>(
       }
       if (signal.aborted) break;
       const { weights } = await session.read();
-      const bad = (await firstNot(weights, Number.isFinite, slices()))?.key;
+      const bad = (await firstNot(weights, Number.isFinite, rest))?.key;
       if (bad) {
         throw new LCError(
           "LC_DIVERGED",

@@ -38,7 +38,9 @@ export interface Subspace {
  *
  * The rows beyond r start at random: they find what the start misses, and their Ritz values show where the spectrum goes
  * on below θᵣ. Having further to go than a warm start, they get a filter of higher degree (per-vector degrees as in
- * ChASE: Winkelmann, Springer & Di Napoli 2019, doi:10.1145/3313828).
+ * ChASE: Winkelmann, Springer & Di Napoli 2019, doi:10.1145/3313828). When some of them turn out to be among the r leading ones of a
+ * warm start, they change places with rows of it, which know their residuals but search nothing: so before the end there is
+ * a round with new random rows.
  *
  * θ₁ + … + θᵣ never falls while θᵣ ≥ c, so the result is not worse than the start. For p(λ) = Tₖ(2λ/c − 1) and t ≥ c, |p|
  * is at most p(t) below t and grows beyond. So for a vector with Rayleigh quotient t and weights wⱼ on the eigenvectors of B,
@@ -82,7 +84,11 @@ export function leadingSubspace(
   let precise = false;
   let stalled = false;
   let previous = Number.POSITIVE_INFINITY;
-  for (let pass = 0; ; pass++) {
+  // Spare rows that took rows of the start search no more.
+  let swapped = false;
+  let origin = 0;
+  for (let total = 0; ; total++) {
+    const pass = total - origin;
     orthonormalise();
     const products = precise ? double : single;
     if (coarse) products.apply(x, y);
@@ -95,7 +101,13 @@ export function leadingSubspace(
     const tolerance = TOLERANCE * distortion + ROUNDING * a.squares;
     const excess = excessOf(values, residuals, rank, precise ? DOUBLE : SINGLE);
     const converged = !coarse && excess <= tolerance;
-    if (converged || pass === MAX_PASSES) {
+    if (converged && swapped && total < MAX_PASSES) {
+      for (let i = rank; i < size; i++) draw(i);
+      [coarse, precise, stalled, swapped] = [true, false, false, false];
+      [previous, origin] = [Number.POSITIVE_INFINITY, total + 1];
+      continue;
+    }
+    if (converged || total === MAX_PASSES) {
       const { matrix, stride: rotation } = problem;
       const rows = fours(rank);
       kernels.times64(matrix, rotation, rows, z, a.stride, size, rotated, a.stride, a.cols);
@@ -104,7 +116,7 @@ export function leadingSubspace(
     stalled = pass > 1 && excess > previous / 2;
     previous = excess;
     if (coarse && pass > 0 && excess <= tolerance) coarse = false;
-    else coarse = !filter(pass, values, excess, tolerance) && pass < MAX_PASSES - 1;
+    else coarse = !filter(pass, values, excess, tolerance) && total < MAX_PASSES - 1;
   }
 
   function draw(row: number): void {
@@ -138,7 +150,12 @@ export function leadingSubspace(
     const vectors = space.doubles(problem.vectors, entries);
     for (let i = 0; i < size; i++) {
       const row = (order[i] as number) * width;
-      gram.set(vectors.subarray(row, row + width), i * width);
+      const rotation = vectors.subarray(row, row + width);
+      gram.set(rotation, i * width);
+      if (i < rank || start.length === 0) continue;
+      let share = 0;
+      for (let j = 0; j < rank; j++) share += (rotation[j] as number) * (rotation[j] as number);
+      swapped ||= share > 0.1;
     }
     times64(matrix, width, size, x, stride, size, spare, stride, a.rows);
     [x, spare] = [spare, x];

@@ -10,7 +10,7 @@ export interface Factors<T extends Float32Array | Float64Array = Float32Array | 
 }
 
 export interface TruncatedSvd extends Factors<Float64Array> {
-  /** ‖A − U V‖² is the minimum, to 1e-6 of itself or 1e-12 of ‖A‖². */
+  /** ‖A − U V‖² is the minimum, to 1e-6 of itself or 1e-12 of ‖A‖²; of iterations an estimate says so (subspace.ts). */
   readonly exact: boolean;
   /** Estimate of what ‖A − U V‖² has in excess of the minimum; 0 if exact. */
   readonly gap: number;

@@ -310,6 +310,17 @@ describe("tfjs engine", () => {
     });
   });
 
+  it("commands wait their turn, and one that fails leaves the next", () =>
+    within(engine, [net, data], { batch: 8 }, async (session) => {
+      await session.write(weights);
+      const training = session.train(epoch(strided(count, 1), { rate: 0.1 }));
+      const failed = assert.rejects(session.write({}), /is missing/);
+      const [trained, , started] = [session.read(), session.write(weights), session.read()];
+      assert.deepEqual((await started).weights, weights);
+      assert.notDeepEqual((await trained).weights, weights);
+      await Promise.all([training, failed]);
+    }));
+
   it("reports progress at most every 100 ms", async () => {
     const slow = (labels: unknown, outputs: unknown) => {
       const start = performance.now();

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as window } from "node:timers/promises";
+import { setImmediate, setTimeout as window } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { isLCError } from "../../src/errors.ts";
-import { lenet300 } from "../../src/net/zoo.ts";
+import { lenet300, vgg16 } from "../../src/net/zoo.ts";
 import { epoch, formulaData, kernels, strided, withSession } from "./support.ts";
 
 const { network, weights } = lenet300({ seed: 1 });
@@ -98,6 +98,30 @@ describe("wasm engine: threads", () => {
     await closed;
     await assert.rejects(() => session.read(), /session is closed/);
     await assert.rejects(session.evaluate("test"), /session is closed/);
+  });
+
+  it("a failed command rejects by itself, and the next one is done", async () => {
+    await withSession(network, data, { batch: 2000 }, async (session) => {
+      await session.write(weights);
+      const failed = session.write({});
+      const [, done] = await Promise.allSettled([failed, session.read()]);
+      assert.equal(done.status, "fulfilled");
+      await assert.rejects(failed, /parameter "\w+\.w" .* is missing/);
+    });
+  });
+
+  it("closing ends a write in the middle", async () => {
+    const { network: large, weights: many } = vgg16({ seed: 1 });
+    const images = formulaData(1, 32 * 32 * 3, 10);
+    const session = await wasmEngine({ threads: 1 }).open(
+      large,
+      { ...images, shape: [32, 32, 3] },
+      { batch: 1 },
+    );
+    const ended = assert.rejects(session.write(many), /session is closed/);
+    await setImmediate();
+    await session.close();
+    await ended;
   });
 
   it("commands wait their turn, read and write among them", async () => {

@@ -21,7 +21,7 @@ const SLOW =
  *
  * The plain cpu backend is about 200 times slower than `@tensorflow/tfjs-node`; a note of the solution says so. tfjs-node
  * uses oneDNN's convolutions, where TensorFlow does not by itself, if TF_ENABLE_ONEDNN_OPTS=1 is in the environment when
- * it is imported.
+ * it is imported. A minibatch runs on the caller's thread, as a backend's operations do: other events come between two.
  * @example
  * import * as tf from "@tensorflow/tfjs-node";
  * const engine = tfjs(tf, { model });

@@ -4,7 +4,7 @@ import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
 import type { Tf, TfLayersModel, TfTensor } from "../../net/tfjs-module.ts";
 import { type Binding, readVariable, toTensor, writeVariables } from "../../net/tfjs-parameters.ts";
-import { slices } from "../../rest.ts";
+import { rest } from "../../rest.ts";
 import {
   checkEpoch,
   checkImportance,
@@ -102,14 +102,15 @@ export class Session implements EngineSession {
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
     if (secondMoments) {
       checkWeights("write: secondMoments", this.#network, secondMoments);
-      await checkSecondMoments(secondMoments, slices());
+      await checkSecondMoments(secondMoments, rest);
     }
-    writeVariables(this.#tf, this.#slots, weights);
+    await this.#writeWeights(weights);
     const tensor = (slot: Slot, values: Float32Array | undefined) =>
       values ? toTensor(this.#tf, slot, values) : this.#tf.zerosLike(slot.variable);
     for (const slot of this.#slots) {
       slot.velocity.dispose();
       slot.velocity = tensor(slot, velocity?.[slot.parameter.key]);
+      await this.#rest();
       if (!slot.second) continue;
       slot.second.dispose();
       slot.second = tensor(slot, secondMoments?.[slot.parameter.key]);
@@ -118,10 +119,10 @@ export class Session implements EngineSession {
 
   read(): Promise<Moments> {
     return this.#enqueue(async () => ({
-      weights: this.#values((slot) => readVariable(slot, slot.variable)),
-      velocity: this.#values((slot) => readVariable(slot, slot.velocity)),
+      weights: await this.#values((slot) => readVariable(slot, slot.variable)),
+      velocity: await this.#values((slot) => readVariable(slot, slot.velocity)),
       ...(this.#options.optimizer === "adam" && {
-        secondMoments: this.#values((slot) => readVariable(slot, slot.second as TfTensor)),
+        secondMoments: await this.#values((slot) => readVariable(slot, slot.second as TfTensor)),
       }),
     }));
   }
@@ -134,7 +135,7 @@ export class Session implements EngineSession {
     checkWeights("setTargets", this.#network, targets, true);
     if (importance) {
       checkWeights("setTargets: importance", this.#network, importance, true);
-      await checkImportance(importance, slices());
+      await checkImportance(importance, rest);
       if (!this.#options.importance) {
         throw new RangeError(
           "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
@@ -147,6 +148,7 @@ export class Session implements EngineSession {
       slot.importance?.dispose();
       slot.target = t && toTensor(this.#tf, slot, t);
       slot.importance = h && toTensor(this.#tf, slot, h);
+      await this.#rest();
     }
   }
 
@@ -271,7 +273,7 @@ export class Session implements EngineSession {
         if (!Number.isFinite(loss)) throw nonfinite("the loss");
         await this.#breathe();
       }
-      const result = this.#values((slot) => {
+      const result = await this.#values((slot) => {
         const sum = sums.get(slot.variable.name) as TfTensor;
         return readVariable(slot, sum).map((f) => f / count);
       });
@@ -325,10 +327,27 @@ export class Session implements EngineSession {
     return more.reduce((sum, term) => this.#tf.add(sum, term), loss);
   }
 
-  #values(of: (slot: Slot) => Float32Array): Record<string, Float32Array> {
+  async #values(of: (slot: Slot) => Float32Array): Promise<Record<string, Float32Array>> {
     const byKey = new Map(this.#slots.map((slot) => [slot.parameter.key, slot]));
-    const keys = this.#network.parameters.map(({ key }) => key);
-    return Object.fromEntries(keys.map((key) => [key, of(byKey.get(key) as Slot)]));
+    const values: Record<string, Float32Array> = {};
+    for (const { key } of this.#network.parameters) {
+      values[key] = of(byKey.get(key) as Slot);
+      await this.#rest();
+    }
+    return values;
+  }
+
+  async #writeWeights(weights: Weights): Promise<void> {
+    for (const slot of this.#slots) {
+      writeVariables(this.#tf, [slot], weights);
+      await this.#rest();
+    }
+  }
+
+  /** Between pieces of a command; ends it when the session is closed. */
+  async #rest(): Promise<void> {
+    await rest();
+    this.#open();
   }
 
   /** Runs `body` with `weights` in the model, if given, and puts the training weights back. */
@@ -338,7 +357,7 @@ export class Session implements EngineSession {
     const tf = this.#tf;
     const own = snapshot(tf, this.#slots);
     try {
-      writeVariables(tf, this.#slots, weights);
+      await this.#writeWeights(weights);
       return await body();
     } finally {
       restore(tf, this.#slots, own);
@@ -352,14 +371,15 @@ export class Session implements EngineSession {
   }
 
   /** Runs `command` after those before it; a failed one does not stop the next. */
-  #enqueue<T>(command: () => Promise<T>): Promise<T> {
-    const run = () => {
+  async #enqueue<T>(command: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
       this.#open();
       return command();
-    };
-    const turn = this.#last.then(run, run);
-    this.#last = turn;
-    return turn;
+    });
+    // The caller alone hears of a failure, and holds the result.
+    const ended = () => undefined;
+    this.#last = turn.then(ended, ended);
+    return await turn;
   }
 
   #open(): void {

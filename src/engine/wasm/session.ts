@@ -1,7 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import { LCError } from "../../errors.ts";
 import type { Network, Weights } from "../../net/network.ts";
-import { BAND, type Rest, slices } from "../../rest.ts";
+import { BAND, type Rest, rest } from "../../rest.ts";
 import {
   checkData,
   checkEpoch,
@@ -78,6 +78,11 @@ class Session implements EngineSession {
   /** Commands run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   readonly #targets = new Set<string>();
+  /** Between pieces of a command; ends it when the session is closed. */
+  readonly #rest: Rest = async () => {
+    await rest();
+    this.#open();
+  };
 
   constructor(
     network: Network,
@@ -105,16 +110,17 @@ class Session implements EngineSession {
     velocity: Weights | undefined,
     secondMoments: Weights | undefined,
   ): Promise<void> {
-    const rest = slices();
     checkWeights("write", this.#network, weights);
     if (velocity) checkWeights("write: velocity", this.#network, velocity);
     if (secondMoments) {
       checkWeights("write: secondMoments", this.#network, secondMoments);
-      await checkSecondMoments(secondMoments, rest);
+      await checkSecondMoments(secondMoments, this.#rest);
     }
-    await this.#storeWeights(floats, weights, rest);
+    await this.#storeWeights(floats, weights);
     const storeOrClear = (slot: Slot, offset: number, values: Float32Array | undefined) =>
-      values ? store(floats, slot, offset, values, rest) : clear(floats, slot, offset, rest);
+      values
+        ? store(floats, slot, offset, values, this.#rest)
+        : clear(floats, slot, offset, this.#rest);
     for (const slot of this.#slots) {
       await storeOrClear(slot, slot.momentum, velocity?.[slot.key]);
       if (slot.second) await storeOrClear(slot, slot.second, secondMoments?.[slot.key]);
@@ -123,11 +129,10 @@ class Session implements EngineSession {
 
   read(): Promise<Moments> {
     return this.#enqueue(async ({ floats }) => {
-      const rest = slices();
-      const weights = await this.#load(floats, "weight", rest);
-      const velocity = await this.#load(floats, "momentum", rest);
+      const weights = await this.#load(floats, "weight");
+      const velocity = await this.#load(floats, "momentum");
       if (!this.#second) return { weights, velocity };
-      return { weights, velocity, secondMoments: await this.#load(floats, "second", rest) };
+      return { weights, velocity, secondMoments: await this.#load(floats, "second") };
     });
   }
 
@@ -140,11 +145,10 @@ class Session implements EngineSession {
     targets: Weights,
     importance: Weights | undefined,
   ): Promise<void> {
-    const rest = slices();
     checkWeights("setTargets", this.#network, targets, true);
     if (importance) {
       checkWeights("setTargets: importance", this.#network, importance, true);
-      await checkImportance(importance, rest);
+      await checkImportance(importance, this.#rest);
       if (this.#slots.some((slot) => !slot.importance)) {
         throw new RangeError(
           "setTargets: the session has no room for importance weights. Open it with { batch, importance: true }.",
@@ -156,10 +160,10 @@ class Session implements EngineSession {
       const target = targets[slot.key];
       if (!target) continue;
       this.#targets.add(slot.key);
-      await store(floats, slot, slot.target, target, rest);
+      await store(floats, slot, slot.target, target, this.#rest);
       if (!slot.importance) continue;
-      const h = importance?.[slot.key] ?? new Float32Array(target.length).fill(1);
-      await store(floats, slot, slot.importance, h, rest);
+      const h = importance?.[slot.key] ?? (await ones(target.length, this.#rest));
+      await store(floats, slot, slot.importance, h, this.#rest);
     }
   }
 
@@ -219,9 +223,9 @@ class Session implements EngineSession {
     if (weights) checkWeights("evaluate", this.#network, weights);
     signal?.throwIfAborted();
     if (count === 0) return { loss: 0, errors: 0, count };
-    const rest = slices();
     for (const slot of weights ? this.#slots : []) {
-      await store(memory.floats, slot, slot.other, weights?.[slot.key] as Float32Array, rest);
+      signal?.throwIfAborted();
+      await store(memory.floats, slot, slot.other, weights?.[slot.key] as Float32Array, this.#rest);
     }
     signal?.throwIfAborted();
     const { compiled } = this.#plan;
@@ -247,13 +251,12 @@ class Session implements EngineSession {
     const { floats } = memory;
     const { compiled } = this.#plan;
     // The other copies are free for the sums, but gradients need the place of the training weights.
-    const rest = slices();
-    const own = weights && (await this.#load(floats, "weight", rest));
+    const own = weights && (await this.#load(floats, "weight"));
     const clearSums = async () => {
-      for (const slot of this.#slots) await clear(floats, slot, slot.other, rest);
+      for (const slot of this.#slots) await clear(floats, slot, slot.other, this.#rest);
     };
     try {
-      if (weights) await this.#storeWeights(floats, weights, rest);
+      if (weights) await this.#storeWeights(floats, weights);
       await clearSums();
       signal?.throwIfAborted();
       const { stop } = await this.#pass(memory, {
@@ -261,20 +264,22 @@ class Session implements EngineSession {
         ...{ first: 0, order: 0, signal },
       });
       if (stop === layout.STOP_ABORTED) signal?.throwIfAborted();
-      const sums = await this.#load(floats, "other", rest);
-      const bad = (await firstNot(sums, Number.isFinite, rest))?.key;
+      const sums = await this.#load(floats, "other");
+      const bad = (await firstNot(sums, Number.isFinite, this.#rest))?.key;
       if (bad || stop === layout.STOP_NONFINITE) {
         throw new LCError(
           "LC_NONFINITE",
           `fisher: ${bad ? `a squared gradient of "${bad}"` : "the loss"} is NaN or infinite. Give weights of a network that was trained without diverging.`,
         );
       }
-      await divide(sums, this.#counts.train, rest);
+      await divide(sums, this.#counts.train, this.#rest);
       return sums;
     } finally {
-      // An infinite sum leaves NaN in the padding, which must be zero.
-      await clearSums();
-      if (own) await this.#storeWeights(floats, own, rest);
+      // An infinite sum leaves NaN in the padding, which must be zero. A closed session needs nothing more.
+      if (this.#memory) {
+        await clearSums();
+        if (own) await this.#storeWeights(floats, own);
+      }
     }
   }
 
@@ -302,19 +307,19 @@ class Session implements EngineSession {
     memory.floats[(control + layout.ADAM_EPSILON) / 4] = adam.epsilon;
   }
 
-  async #storeWeights(floats: Float32Array, weights: Weights, rest: Rest): Promise<void> {
+  async #storeWeights(floats: Float32Array, weights: Weights): Promise<void> {
     for (const slot of this.#slots) {
-      await store(floats, slot, slot.weight, weights[slot.key] as Float32Array, rest);
+      await store(floats, slot, slot.weight, weights[slot.key] as Float32Array, this.#rest);
     }
   }
 
   async #load(
     floats: Float32Array,
     what: "weight" | "momentum" | "second" | "other",
-    rest: Rest,
   ): Promise<Record<string, Float32Array>> {
     const all: Record<string, Float32Array> = {};
-    for (const slot of this.#slots) all[slot.key] = await load(floats, slot, slot[what], rest);
+    for (const slot of this.#slots)
+      all[slot.key] = await load(floats, slot, slot[what], this.#rest);
     return all;
   }
 
@@ -356,11 +361,12 @@ class Session implements EngineSession {
   }
 
   /** Runs `command` after those before it; a failed one does not stop the next. */
-  #enqueue<T>(command: (memory: Memory) => Promise<T>): Promise<T> {
-    const run = () => command(this.#open());
-    const turn = this.#last.then(run, run);
-    this.#last = turn;
-    return turn;
+  async #enqueue<T>(command: (memory: Memory) => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => command(this.#open()));
+    // The caller alone hears of a failure, and holds the result.
+    const ended = () => undefined;
+    this.#last = turn.then(ended, ended);
+    return await turn;
   }
 
   #open(): Memory {
@@ -381,4 +387,13 @@ async function divide(
       await rest();
     }
   }
+}
+
+async function ones(length: number, rest: Rest): Promise<Float32Array> {
+  const values = new Float32Array(length);
+  for (let from = 0; from < length; from += BAND) {
+    values.fill(1, from, from + BAND);
+    await rest();
+  }
+  return values;
 }
