@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { slices } from "../rest.ts";
+import { rest } from "../rest.ts";
 import type { Dataset } from "./dataset.ts";
 
 /** How a data set was made: the name of a reader of this library, and its options. Plain data. */
@@ -34,7 +34,6 @@ export async function hashData(data: Dataset): Promise<string> {
   const { shape, classes, train, test, mean, augment } = data;
   const hash = createHash("sha256");
   hash.update(JSON.stringify([shape, classes, train.count, test.count, augment ?? null]));
-  const rest = slices();
   for (const array of [train.images, train.labels, test.images, test.labels, mean]) {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     for (let at = 0; at < bytes.length; at += BAND) {
