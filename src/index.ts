@@ -118,4 +118,16 @@ export {
   type SavedRuns,
 } from "./runs/open.ts";
 export type { RunRecord } from "./runs/record.ts";
+export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
+export type { SweepPoint } from "./sweep/follow.ts";
+export type { SweepResult } from "./sweep/result.ts";
+export {
+  attachSweep,
+  openSweep,
+  pool,
+  type Sweep,
+  type SweepOptions,
+  stopSweep,
+  sweep,
+} from "./sweep/sweep.ts";
 export { type Table, table } from "./table/table.ts";

@@ -1,4 +1,4 @@
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { Progress } from "../lc/progress.ts";
 
 /** One line of a journal. */
@@ -26,13 +26,13 @@ export type JournalEntry =
     };
 
 /** Appends to a journal: one JSON line per entry, never rewritten. */
-export interface Journal {
+export interface Journal<Entry = JournalEntry> {
   /** Resolves when the line is in the file; `sync`: and on the disk. */
-  append(entry: JournalEntry, options?: { readonly sync?: boolean }): Promise<void>;
+  append(entry: Entry, options?: { readonly sync?: boolean }): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function openJournal(path: string): Promise<Journal> {
+export async function openJournal<Entry = JournalEntry>(path: string): Promise<Journal<Entry>> {
   const file = await open(path, "a", 0o600);
   const { size } = await file.stat();
   // A line torn by a kill must not swallow the next one.
@@ -47,19 +47,42 @@ export async function openJournal(path: string): Promise<Journal> {
 }
 
 /** The entries of a journal; lines that a kill has torn are left out. */
-export async function readJournal(path: string): Promise<JournalEntry[]> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
-  return text.split("\n").flatMap((line) => {
-    if (line === "") return [];
-    try {
-      return [JSON.parse(line, intoJson) as JournalEntry];
-    } catch {
-      return [];
-    }
-  });
+export async function readJournal<Entry = JournalEntry>(path: string): Promise<Entry[]> {
+  return followJournal<Entry>(path).more();
+}
+
+/** Reads a journal that others append to: each call of `more` gives the whole lines since the last one. */
+export function followJournal<Entry = JournalEntry>(path: string): { more(): Promise<Entry[]> } {
+  let offset = 0;
+  return {
+    async more() {
+      let text: string;
+      try {
+        const file = await open(path, "r");
+        try {
+          const { size } = await file.stat();
+          const bytes = Buffer.alloc(Math.max(0, size - offset));
+          const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+          const whole = bytes.subarray(0, bytesRead).lastIndexOf(10) + 1;
+          offset += whole;
+          text = bytes.toString("utf8", 0, whole);
+        } finally {
+          await file.close();
+        }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+        throw error;
+      }
+      return text.split("\n").flatMap((line) => {
+        if (line === "") return [];
+        try {
+          return [JSON.parse(line, intoJson) as Entry];
+        } catch {
+          return [];
+        }
+      });
+    },
+  };
 }
 
 /**

@@ -1,0 +1,125 @@
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import type { Progress } from "../lc/progress.ts";
+import { files as runFiles } from "../runs/folder.ts";
+import { followJournal, type JournalEntry } from "../runs/journal.ts";
+import { ownerOf } from "../runs/lock.ts";
+import { files, pointFolder, readSpec, type SweepSpec } from "./folder.ts";
+import type { PointEnd, SweepEntry } from "./journal.ts";
+
+/** How often the folder is looked at. */
+const POLL_MS = 250;
+
+/** Where a point stands. */
+export interface SweepPoint {
+  readonly id: string;
+  readonly combination: string;
+  readonly level: string;
+  readonly seed: number;
+  readonly status: "waiting" | "running" | PointEnd;
+  /** Why it failed. */
+  readonly message?: string;
+  readonly attempts: number;
+  /** Newest record, and those of direct compression and of the last C step that was evaluated. */
+  readonly newest?: Progress;
+  readonly direct?: Progress;
+  readonly scores?: Progress;
+}
+
+/** A sweep as its folder tells. */
+export interface SweepView {
+  readonly dir: string;
+  readonly spec: SweepSpec;
+  readonly points: readonly SweepPoint[];
+  /** "idle": no supervisor is at work, and points are left. */
+  readonly status: "running" | "finished" | "idle";
+}
+
+/** Reads a sweep's folder again and again; which executor writes to it makes no difference. */
+export class Follower {
+  readonly #dir: string;
+  readonly #spec: SweepSpec;
+  readonly #journal: { more(): Promise<SweepEntry[]> };
+  readonly #runs: ReadonlyMap<string, { more(): Promise<JournalEntry[]> }>;
+  readonly #points = new Map<string, SweepPoint>();
+
+  private constructor(dir: string, spec: SweepSpec) {
+    this.#dir = dir;
+    this.#spec = spec;
+    this.#journal = followJournal<SweepEntry>(join(dir, files.journal));
+    this.#runs = new Map(
+      spec.points.map(({ id }) => [
+        id,
+        followJournal(join(pointFolder(dir, id), runFiles.journal)),
+      ]),
+    );
+    for (const { id, combination, level, seed } of spec.points) {
+      this.#points.set(id, {
+        ...{ id, combination, level, seed },
+        ...{ status: "waiting", attempts: 0 },
+      });
+    }
+  }
+
+  /** @throws LCError LC_STATE if there is no sweep. */
+  static async open(dir: string): Promise<Follower> {
+    return new Follower(dir, await readSpec(dir));
+  }
+
+  /** The sweep now. */
+  async look(): Promise<SweepView> {
+    // Asked first: a supervisor that ends in between has written before.
+    const owner = await ownerOf(this.#dir);
+    for (const entry of await this.#journal.more()) this.#take(entry);
+    await Promise.all(this.#spec.points.map(({ id }) => this.#records(id)));
+    const points = this.#spec.points.map(({ id }) => this.#points.get(id) as SweepPoint);
+    const done = points.every(({ status }) => status !== "waiting" && status !== "running");
+    const busy = owner !== "none" && owner !== "dead";
+    return {
+      dir: this.#dir,
+      spec: this.#spec,
+      points,
+      status: done ? "finished" : busy ? "running" : "idle",
+    };
+  }
+
+  /** Looks until something has changed, or the sweep runs no more. */
+  async *views(signal: AbortSignal): AsyncGenerator<SweepView, void, undefined> {
+    let before = "";
+    for (;;) {
+      const view = await this.look();
+      const now = JSON.stringify([view.points, view.status]);
+      if (now !== before) yield view;
+      before = now;
+      if (view.status !== "running" || signal.aborted) return;
+      await wait(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #take(entry: SweepEntry): void {
+    if (entry.type === "attempt") {
+      this.#change(entry.id, { status: "running", attempts: entry.attempt });
+    }
+    if (entry.type === "end") {
+      const { id, status, message } = entry;
+      this.#change(id, { status, ...(message === undefined ? {} : { message }) });
+    }
+  }
+
+  async #records(id: string): Promise<void> {
+    for (const entry of (await this.#runs.get(id)?.more()) ?? []) {
+      if (entry.type !== "record") continue;
+      const { record } = entry;
+      const scored = record.trainLoss !== undefined;
+      this.#change(id, {
+        newest: record,
+        ...(scored && record.step === 0 ? { direct: record } : {}),
+        ...(scored ? { scores: record } : {}),
+      });
+    }
+  }
+
+  #change(id: string, change: Partial<SweepPoint>): void {
+    this.#points.set(id, { ...(this.#points.get(id) as SweepPoint), ...change });
+  }
+}
