@@ -118,6 +118,14 @@ export {
   type SavedRuns,
 } from "./runs/open.ts";
 export type { RunRecord } from "./runs/record.ts";
+export {
+  type Allocation,
+  type Budget,
+  type ChooseOptions,
+  candidates,
+  choose,
+  type Front,
+} from "./sweep/choose.ts";
 export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
 export type { SweepPoint } from "./sweep/follow.ts";
 export type { SweepResult } from "./sweep/result.ts";
