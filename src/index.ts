@@ -131,6 +131,7 @@ export type { SweepPoint } from "./sweep/follow.ts";
 export type { SweepResult } from "./sweep/result.ts";
 export {
   attachSweep,
+  bull,
   openSweep,
   pool,
   type Sweep,

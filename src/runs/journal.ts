@@ -87,15 +87,23 @@ export function followJournal<Entry = JournalEntry>(path: string): { more(): Pro
 
 /**
  * The history of a run: its records, without those of a process that went on from an earlier checkpoint than it had
- * reached.
+ * reached, and without what an attempt wrote that a later one was just taking over.
  */
 export function historyOf(entries: readonly JournalEntry[]): Progress[] {
   const history: Progress[] = [];
   for (const entry of entries) {
     if (entry.type === "start") history.length = Math.min(history.length, entry.records);
-    if (entry.type === "record") history.push(Object.freeze(entry.record));
+    if (entry.type !== "record") continue;
+    const last = history.at(-1);
+    if (!last || isAfter(entry.record, last)) history.push(Object.freeze(entry.record));
   }
   return history;
+}
+
+function isAfter(record: Progress, last: Progress): boolean {
+  if (record.kind === "step" && last.kind === "step") return record.step > last.step;
+  if (record.kind === "epoch" && last.kind === "epoch") return record.epochsDone > last.epochsDone;
+  return record.kind === "step" ? record.step >= last.step : record.step > last.step;
 }
 
 /** JSON has no NaN and no infinities. */

@@ -12,7 +12,7 @@ import { type Checkpoints, checkpoints } from "./checkpoints.ts";
 import { type Disk, disk, removeParts } from "./durable.ts";
 import { enterFolder, files } from "./folder.ts";
 import { historyOf, type Journal, type JournalEntry, openJournal, readJournal } from "./journal.ts";
-import { lockFolder } from "./lock.ts";
+import { type Lock, lockFolder } from "./lock.ts";
 import { recordOf, version } from "./record.ts";
 
 /** An LC run that keeps a folder: it begins there, or goes on from the newest checkpoint that can be read. */
@@ -22,6 +22,8 @@ export class RecordedRun {
   readonly #spec: PlanSpec;
   readonly #options: RunOptions;
   readonly #dir: string;
+  /** See lock.ts. */
+  readonly #attempt: number;
   readonly #disk: Disk;
   #run: LcRun | undefined;
   /** The checkpoint with the least training loss of Δ(Θ). */
@@ -31,10 +33,11 @@ export class RecordedRun {
     model: Model,
     tasks: readonly Task[],
     spec: PlanSpec,
-    options: RunOptions & { readonly dir: string },
+    options: RunOptions & { readonly dir: string; readonly attempt?: number },
     on: Disk = disk,
   ) {
-    const { dir, ...rest } = options;
+    const { dir, attempt = 0, ...rest } = options;
+    this.#attempt = attempt;
     this.#model = model;
     this.#tasks = tasks;
     this.#spec = spec;
@@ -53,7 +56,7 @@ export class RecordedRun {
     const weights = warmStart?.weights ?? this.#model.weights;
     const record = await recordOf(this.#model, this.#spec, this.#options, engine.name, weights);
     await mkdir(this.#dir, { recursive: true });
-    const unlock = await lockFolder(this.#dir);
+    const lock = await lockFolder(this.#dir, this.#attempt);
     let journal: Journal | undefined;
     try {
       const start = { weights, ...(importance ? { importance } : {}) };
@@ -90,10 +93,10 @@ export class RecordedRun {
         { history, notes },
       );
       this.#run = run;
-      return yield* this.#follow(run, saved, journal);
+      return yield* this.#follow(run, saved, guarded(journal, lock), lock);
     } finally {
       await journal?.close();
-      await unlock();
+      await lock.release();
     }
   }
 
@@ -101,6 +104,7 @@ export class RecordedRun {
     run: LcRun,
     saved: Checkpoints,
     journal: Journal,
+    lock: Lock,
   ): AsyncGenerator<Progress, Solution, undefined> {
     const steps = run.steps();
     const end = (status: "finished" | "stopped" | "failed", message?: string) =>
@@ -116,14 +120,14 @@ export class RecordedRun {
       for (;;) {
         const { done, value } = await steps.next();
         if (done) {
-          if (value.status === "stopped") await this.#save(run, saved, journal, Number.NaN);
+          if (value.status === "stopped") await this.#save(run, saved, journal, lock, Number.NaN);
           ended = true;
           await end(value.status === "stopped" ? "stopped" : "finished");
           return value;
         }
         await journal.append({ type: "record", record: value });
         if (value.kind === "step") {
-          await this.#save(run, saved, journal, value.trainLoss ?? Number.NaN);
+          await this.#save(run, saved, journal, lock, value.trainLoss ?? Number.NaN);
         }
         yield value;
       }
@@ -133,18 +137,36 @@ export class RecordedRun {
       throw error;
     } finally {
       // A consumer that leaves its loop ends here.
-      if (!ended) await end("stopped");
+      if (!ended) await end("stopped").catch(() => undefined);
       await steps.return(undefined as never);
     }
   }
 
-  async #save(run: LcRun, saved: Checkpoints, journal: Journal, trainLoss: number): Promise<void> {
+  async #save(
+    run: LcRun,
+    saved: Checkpoints,
+    journal: Journal,
+    lock: Lock,
+    trainLoss: number,
+  ): Promise<void> {
+    await lock.check();
     const file = await saved.save(run.state as LCState, this.#best?.file);
     if (trainLoss < (this.#best?.trainLoss ?? Number.POSITIVE_INFINITY)) {
       this.#best = { file, trainLoss };
     }
     await journal.append({ type: "checkpoint", file, trainLoss }, { sync: true });
   }
+}
+
+/** A journal to which only the attempt that has the folder writes. */
+function guarded(journal: Journal, lock: Lock): Journal {
+  return {
+    ...journal,
+    async append(entry, options) {
+      await lock.check();
+      await journal.append(entry, options);
+    },
+  };
 }
 
 /** A record that the state has behind it. */

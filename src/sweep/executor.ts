@@ -18,6 +18,7 @@ export interface Attempt {
 export interface Executor {
   /** Points at a time. */
   readonly slots: number;
-  start(dir: string, id: string, onRecord: (record: Progress) => void): Attempt;
+  /** `attempt` counts from 1 and grows: a later one takes the point over from an earlier one that may still be at work. */
+  start(dir: string, id: string, attempt: number, onRecord: (record: Progress) => void): Attempt;
   close(): Promise<void>;
 }

@@ -64,13 +64,22 @@ export interface SweepSpec {
 }
 
 /** Where points run. Plain data: the supervisor, a process of its own, makes the executor from it. */
-export type ExecutorSpec = {
-  readonly kind: "pool";
-  /** Processes at a time. */
-  readonly workers: number;
-  /** Threads of each. */
-  readonly threads: number;
-};
+export type ExecutorSpec =
+  | {
+      readonly kind: "pool";
+      /** Processes at a time. */
+      readonly workers: number;
+      /** Threads of each. */
+      readonly threads: number;
+    }
+  | {
+      readonly kind: "bullmq";
+      /** Of Redis, redis://… */
+      readonly url: string;
+      readonly queue: string;
+      /** Points in the queue at a time. */
+      readonly slots: number;
+    };
 
 const startMagic = "lclab sweep start 1\n";
 const dataMagic = "lclab data 1\n";

@@ -1,9 +1,9 @@
 import { fromSpec } from "../compression/from-spec.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
-import type { Run } from "../lc/algorithm.ts";
-import { compress, type Plan } from "../lc/plan.ts";
+import { compress, type Plan, specOf } from "../lc/plan.ts";
 import { model, network } from "../net/network.ts";
 import { openRun } from "../runs/open.ts";
+import { RecordedRun } from "../runs/recorder.ts";
 import { type PointSpec, pointFolder, readData, readSpec, readWeights } from "./folder.ts";
 
 /**
@@ -13,8 +13,12 @@ import { type PointSpec, pointFolder, readData, readSpec, readWeights } from "./
 export async function runPoint(
   dir: string,
   id: string,
-  { threads, signal }: { readonly threads: number; readonly signal: AbortSignal },
-): Promise<Run<Record<string, unknown>>> {
+  {
+    attempt,
+    threads,
+    signal,
+  }: { readonly attempt: number; readonly threads: number; readonly signal: AbortSignal },
+): Promise<RecordedRun> {
   const spec = await readSpec(dir);
   const point = spec.points.find((one) => one.id === id) as PointSpec;
   const [weights, data] = await Promise.all([readWeights(dir), readData(dir, spec)]);
@@ -27,10 +31,11 @@ export async function runPoint(
   const warmStart = point.after
     ? await (await openRun(pointFolder(dir, point.after))).state()
     : undefined;
-  return plan.steps({
-    ...{ data, lStep, mu, evaluate, seed: point.seed, signal },
+  const { model: start, tasks } = plan;
+  return new RecordedRun(start, tasks, specOf(start, tasks), {
+    ...{ data, lStep, mu, evaluate, seed: point.seed, signal, attempt },
     ...(warmStart ? { warmStart } : {}),
     engine: wasmEngine({ threads }),
     dir: pointFolder(dir, id),
-  }) as Run<Record<string, unknown>>;
+  });
 }

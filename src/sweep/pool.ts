@@ -24,10 +24,10 @@ export function poolExecutor({
   const running = new Set<ChildProcess>();
   return {
     slots: workers,
-    start(dir, id, onRecord) {
+    start(dir, id, attempt, onRecord) {
       const log = openSync(join(dir, files.log), "a");
       const [file, execArgv] = program("worker");
-      const child = fork(file, [dir, id, String(threads)], {
+      const child = fork(file, [dir, id, String(attempt), String(threads)], {
         execArgv,
         stdio: ["ignore", log, log, "ipc"],
       });

@@ -24,7 +24,7 @@ export async function supervise(
   signal: AbortSignal,
 ): Promise<void> {
   const { points, hopeless } = await readSpec(dir);
-  const unlock = await lockFolder(dir);
+  const lock = await lockFolder(dir);
   let journal: Journal<SweepEntry> | undefined;
   try {
     const path = join(dir, files.journal);
@@ -37,7 +37,7 @@ export async function supervise(
   } finally {
     await executor.close();
     await journal?.close();
-    await unlock();
+    await lock.release();
   }
 }
 
@@ -99,7 +99,7 @@ class Supervisor {
       this.#attempts.set(id, attempt);
       await this.#journal.append({ type: "attempt", time: now(), id, attempt });
       let given = false;
-      const running: Attempt = this.#executor.start(this.#dir, id, (record) => {
+      const running: Attempt = this.#executor.start(this.#dir, id, attempt, (record) => {
         if (record.kind === "step") crashes = 0;
         if (record.trainLoss !== undefined) this.#scores.set(id, record);
         if (!given && this.#isHopeless(id)) {

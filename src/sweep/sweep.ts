@@ -17,6 +17,7 @@ import type { LStep, Schedule } from "../lc/schedules.ts";
 import type { Model } from "../net/network.ts";
 import { type DisplayHandle, notebookDisplay } from "../notebook.ts";
 import { ownerOf } from "../runs/lock.ts";
+import { connection } from "./bullmq.ts";
 import {
   type CombinationName,
   type Combinations,
@@ -58,7 +59,7 @@ export interface SweepOptions {
    * smaller, e.g. 3. Which points that are depends on what finishes first. Default: never.
    */
   readonly hopeless?: number;
-  /** `pool({ workers })`, which is the default with a process for every two cores. */
+  /** `pool({ workers })`, which is the default with a process for every two cores, or `bull({ url })`. */
   readonly executor?: ExecutorSpec;
 }
 
@@ -98,6 +99,34 @@ export function pool(
     throw new RangeError(`pool: ${name} must be a whole number from 1, got ${value}.`);
   }
   return Object.freeze({ kind: "pool", workers, threads });
+}
+
+/**
+ * Points as jobs of a BullMQ queue on Redis, done by `lclab worker` on any number of machines that see the sweep's folder at the
+ * same path. Needs the packages bullmq and ioredis.
+ * @throws RangeError for options out of range.
+ */
+export function bull(
+  options: {
+    /** Default redis://127.0.0.1:6379. */
+    readonly url?: string;
+    /** Default "lclab". */
+    readonly queue?: string;
+    /** Points in the queue at a time; default 1,000. */
+    readonly slots?: number;
+  } = {},
+): ExecutorSpec {
+  const { url = "redis://127.0.0.1:6379", queue = "lclab", slots = 1000 } = options;
+  connection(url);
+  if (!/^[\w-]+$/.test(queue)) {
+    throw new RangeError(
+      `bull: queue must be letters, digits, _ and -, got ${JSON.stringify(queue)}.`,
+    );
+  }
+  if (!Number.isInteger(slots) || slots < 1) {
+    throw new RangeError(`bull: slots must be a whole number from 1, got ${slots}.`);
+  }
+  return Object.freeze({ kind: "bullmq", url, queue, slots });
 }
 
 /**

@@ -1,4 +1,4 @@
-/** A process that runs one point: `worker DIR ID THREADS`, with messages to its parent. */
+/** A process that runs one point: `worker DIR ID ATTEMPT THREADS`, with messages to its parent. */
 import { isLCError } from "../errors.ts";
 import type { Progress } from "../lc/progress.ts";
 import { runPoint } from "./point.ts";
@@ -13,7 +13,7 @@ export type WorkerMessage =
 
 const HEARTBEAT_MS = 5000;
 
-const [dir = "", id = "", threads = "1"] = process.argv.slice(2);
+const [dir = "", id = "", attempt = "1", threads = "1"] = process.argv.slice(2);
 const tell = (message: WorkerMessage): void => {
   process.send?.(message);
 };
@@ -25,7 +25,12 @@ process.on("message", (message) => {
 process.on("disconnect", () => process.exit(1));
 const beat = setInterval(() => tell({ type: "alive" }), HEARTBEAT_MS);
 try {
-  const steps = await runPoint(dir, id, { threads: Number(threads), signal: stop.signal });
+  const run = await runPoint(dir, id, {
+    attempt: Number(attempt),
+    threads: Number(threads),
+    signal: stop.signal,
+  });
+  const steps = run.steps();
   for (;;) {
     const { done, value } = await steps.next();
     if (done) {

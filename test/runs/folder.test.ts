@@ -122,24 +122,36 @@ describe("a journal", () => {
 describe("a folder's lock", () => {
   it("is one process's, and taken over from a dead one only", () =>
     withFolder(async (folder) => {
-      const unlock = await lockFolder(folder);
+      const lock = await lockFolder(folder);
       await assert.rejects(lockFolder(folder), {
         code: "LC_STATE",
         message: new RegExp(`is in use by process ${process.pid} on `),
       });
-      await unlock();
-      await (await lockFolder(folder))();
+      await lock.release();
+      await (await lockFolder(folder)).release();
       const ended = spawn(process.execPath, ["-e", ""]);
       await once(ended, "exit");
-      const dead = { pid: ended.pid, host: hostname(), started: "1", token: "x" };
+      const dead = { pid: ended.pid, host: hostname(), started: "1", token: "x", attempt: 0 };
       // A number that came back, in this process and in another; a dead one; a lock killed half written.
       const stale = [dead, { ...dead, pid: process.pid }, { ...dead, pid: process.ppid }];
       for (const text of [...stale.map((owner) => JSON.stringify(owner)), '{"pid":']) {
         await writeFile(join(folder, "lock"), text);
-        await (await lockFolder(folder))();
+        await (await lockFolder(folder)).release();
       }
       await writeFile(join(folder, "lock"), JSON.stringify({ ...dead, host: "elsewhere" }));
       await assert.rejects(lockFolder(folder), /in use by process \d+ on elsewhere/);
+    }));
+
+  it("is taken over by a later attempt, which the earlier one notices", () =>
+    withFolder(async (folder) => {
+      const first = await lockFolder(folder, 1);
+      await first.check();
+      await assert.rejects(lockFolder(folder, 1), /in use/);
+      const second = await lockFolder(folder, 2);
+      await assert.rejects(first.check(), /was taken over by a later attempt/);
+      await first.release();
+      await second.check();
+      await assert.rejects(lockFolder(folder), /in use/);
     }));
 
   it("is given to one of many that ask at the same time for a stale one", () =>
