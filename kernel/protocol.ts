@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { createRequire } from "node:module";
 import { userInfo } from "node:os";
 import type { CommMessage } from "./interpreter.ts";
+import { typescriptVersion } from "./typescript/version.ts";
 import type { Header, Message } from "./wire.ts";
 
 /** Version of Jupyter's messaging protocol. */
@@ -191,13 +191,4 @@ export function kernelInfo(version: string): Record<string, unknown> {
     help_links: [{ text: "TypeScript", url: "https://www.typescriptlang.org/docs/" }],
     debugger: false,
   };
-}
-
-function typescriptVersion(): string {
-  try {
-    return (createRequire(import.meta.url)("typescript/package.json") as { version: string })
-      .version;
-  } catch {
-    return "7.0"; // the syntax is esbuild's; the compiler itself is optional
-  }
 }

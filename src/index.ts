@@ -108,6 +108,7 @@ export {
 export { fromTfjs, toTfjs, writeTfjs } from "./net/tfjs.ts";
 export type { Tf, TfLayersModel, TfTensor } from "./net/tfjs-module.ts";
 export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
+export { show } from "./notebook.ts";
 export {
   openRun,
   openRuns,

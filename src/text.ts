@@ -25,6 +25,11 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** 1234567 → "1,234,567", whatever the locale; rounded to a whole number. */
+export function grouped(x: number): string {
+  return String(Math.round(x)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /** `text` with the characters that mean something in HTML and XML replaced. */
 export function escapeMarkup(text: string): string {
   return text

@@ -1,4 +1,5 @@
 import { marked } from "marked";
+import { escapeHtml } from "../html.ts";
 import { joined, type NotebookOutput } from "./notebook.ts";
 
 const plotlyType = "application/vnd.plotly.v1+json";
@@ -61,15 +62,6 @@ export function renderMarkdown(source: string): string {
 
 function image(type: string, base64: string, description: string | undefined): string {
   return `<img src="data:${type};base64,${escapeHtml(base64)}" alt="${escapeHtml(description ?? "output")}">`;
-}
-
-/** Text for an element or a quoted attribute. */
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 /** JSON that can stand in a script element: `</script>` and `<!--` cannot occur in it. */

@@ -1,7 +1,8 @@
+import { escapeHtml } from "../html.ts";
 import type { Stop } from "./execute.ts";
 import { highlight } from "./highlight.ts";
 import type { Notebook, NotebookCell } from "./notebook.ts";
-import { escapeHtml, type OutputRenderer, outputRenderer, renderMarkdown } from "./outputs.ts";
+import { type OutputRenderer, outputRenderer, renderMarkdown } from "./outputs.ts";
 import { style } from "./style.ts";
 
 /** What a report needs besides the notebook. */

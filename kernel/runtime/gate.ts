@@ -1,3 +1,4 @@
+import { isThenable } from "../values/convention.ts";
 import { currentCell } from "./cells.ts";
 
 /**
@@ -39,11 +40,4 @@ export function gated<T>(
       } as AsyncIterator<T>;
     },
   };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === "object" && value !== null) || typeof value === "function") &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
 }

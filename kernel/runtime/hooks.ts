@@ -7,6 +7,13 @@ import { transformSync } from "esbuild";
 /** Name of the module, in the notebook's folder, in whose place the cells import. It does not exist. */
 export const cellModule = "lclab-cell.mjs";
 
+/** Where the module that stands for tslab finds it: the hooks may run in another thread. */
+export const tslabSymbol: symbol = Symbol.for("lclab.tslab");
+
+const tslabModule = `data:text/javascript,${encodeURIComponent(`const tslab = globalThis[Symbol.for("lclab.tslab")];
+export default tslab;
+export const { versions, newDisplay, display } = tslab;`)}`;
+
 const loaders = { ".ts": "ts", ".mts": "ts", ".tsx": "tsx", ".jsx": "jsx" } as const;
 const extensions = [".ts", ".tsx", ".mts", ".js", ".mjs", ".jsx", ".json"];
 
@@ -38,6 +45,7 @@ export function resolve(
     ? fileURLToPath(context.parentURL.replace(/[?#].*$/, ""))
     : undefined;
   if (parent === undefined || isInstalled(parent)) return next(specifier);
+  if (specifier === "tslab") return { url: tslabModule, shortCircuit: true };
   const finish = (resolved: Resolved) => versioned(resolved, parent);
   if (/^(?:\.{1,2}\/|file:|\/)/.test(specifier)) {
     const url = new URL(specifier, context.parentURL);

@@ -45,6 +45,7 @@ export function cellImports(folder: string): CellImports {
   const warm = () => {
     if (warmed) return;
     warmed = true;
+    Object.defineProperty(globalThis, hooks.tslabSymbol, { value: tslab });
     // In this thread where node can (≥ 22.15), else in the loader's own.
     if (typeof nodeModule.registerHooks === "function") nodeModule.registerHooks(hooks.inThread);
     else register(import.meta.url.endsWith(".ts") ? "./hooks.ts" : "./hooks.js", import.meta.url);
@@ -62,7 +63,7 @@ export function cellImports(folder: string): CellImports {
 
   return {
     filename,
-    require: createRequire(filename),
+    require: withTslab(createRequire(filename)),
     warm,
     helpers: {
       import: load,
@@ -79,6 +80,12 @@ export function cellImports(folder: string): CellImports {
       }) as unknown as ImportMeta,
     },
   };
+}
+
+/** `require` of the cells: tslab's own package, where it is installed, shows nothing outside tslab's kernel. */
+function withTslab(require: NodeJS.Require): NodeJS.Require {
+  const wrapped = (id: string): unknown => (id === "tslab" ? tslab : require(id));
+  return Object.assign(wrapped, require);
 }
 
 function member(namespace: Namespace, name: string, required: boolean, specifier: string): unknown {

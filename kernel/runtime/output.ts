@@ -2,9 +2,9 @@ import { Console } from "node:console";
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
 import { Writable } from "node:stream";
-import { bundle, rawBundle } from "../display.ts";
+import { bundle, rawBundle, textBundle } from "../display.ts";
 import type { MimeBundle } from "../interpreter.ts";
-import { currentCell, ownerId } from "./cells.ts";
+import { currentCell, Interrupted, ownerId } from "./cells.ts";
 import { describe } from "./failure.ts";
 import { descriptors, encodeFrame, type Frame } from "./frames.ts";
 
@@ -100,8 +100,8 @@ function show(
   update: boolean,
 ): void {
   const cell = ownerId();
-  const emit = (data: MimeBundle) => send({ type: "display", cell, data, metadata, id, update });
-  const data = raw ? rawBundle(value) : bundle(value);
+  const emit = sender(value, (data) => ({ type: "display", cell, data, metadata, id, update }));
+  const data = raw ? rawBundle(value) : bundle(value, isInterrupt);
   if (!(data instanceof Promise)) {
     emit(data);
     return;
@@ -114,6 +114,21 @@ function show(
   } else shown.catch((error) => send({ type: "background", cell, failure: describe(error) }));
 }
 
+/** Sends the bundle of a value; if JSON cannot carry it, the value's text and why. */
+function sender(value: unknown, frame: (data: MimeBundle) => Frame): (data: MimeBundle) => void {
+  return (data) => {
+    try {
+      send(frame(data));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== undefined) throw error; // of the pipe
+      send(frame(textBundle(value, "its bundle as JSON", error)));
+    }
+  };
+}
+
+/** An interrupt ends the cell, whatever was being shown. */
+const isInterrupt = (error: unknown) => error instanceof Interrupted;
+
 /** Handles of `display`: a cell that ends with a call of it has shown its result already. */
 const handles = new WeakSet<object>();
 
@@ -121,8 +136,8 @@ const handles = new WeakSet<object>();
 export function result(value: unknown, through: <T>(value: T) => T | Promise<Awaited<T>>): unknown {
   if (value === undefined || handles.has(value as object)) return undefined;
   const cell = ownerId();
-  const emit = (data: MimeBundle) => send({ type: "result", cell, data, metadata: {} });
-  const data = bundle(value);
+  const emit = sender(value, (data) => ({ type: "result", cell, data, metadata: {} }));
+  const data = bundle(value, isInterrupt);
   if (data instanceof Promise) return through(data.then(emit));
   emit(data);
   return undefined;

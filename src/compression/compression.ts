@@ -1,5 +1,6 @@
 import { LCError } from "../errors.ts";
 import { type Matrix, shapeOf } from "../math/matrix.ts";
+import { displayed } from "../notebook.ts";
 import { alternation, settings } from "./alternation.ts";
 import {
   type Accounting,
@@ -114,7 +115,11 @@ function complete<Theta, Rest extends object>(
         Parts<Theta, Other>
       >,
   };
-  const self = Object.freeze({ ...shared, ...rest }) as Compression<Theta> & Rest;
+  const self = Object.freeze(
+    displayed({ ...shared, ...rest }, ({ name, exact }) => ({
+      "text/plain": `${name} · C step: ${exact ? "exact" : "each result says whether it is exact"}`,
+    })),
+  ) as Compression<Theta> & Rest;
   return self;
 }
 

@@ -1,5 +1,6 @@
 import type { Dataset } from "./dataset.ts";
 import { recipeOf, withRecipe } from "./recipe.ts";
+import { shownDataset } from "./shown.ts";
 
 /** Random changes of the training images, drawn anew for each example and epoch. */
 export interface Augmentation {
@@ -25,7 +26,7 @@ export function augmented(data: Dataset, options: Partial<Augmentation> = {}): D
   const augment = Object.freeze({ flip, crop });
   checkAugmentation("augmented", { ...data, augment });
   const made = recipeOf(data);
-  const whole = { ...data, augment };
+  const whole = shownDataset({ ...data, augment });
   return made ? withRecipe(whole, "augmented", { of: made, ...augment }) : whole;
 }
 

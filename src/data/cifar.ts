@@ -1,10 +1,12 @@
 import { basename, join } from "node:path";
 import { LCError } from "../errors.ts";
 import { rest } from "../rest.ts";
+import { grouped } from "../text.ts";
 import { type Augmentation, augmented } from "./augment.ts";
 import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
 import { withRecipe } from "./recipe.ts";
+import { shownDataset } from "./shown.ts";
 import { locate, readUnpacked } from "./unpack.ts";
 
 const side = 32;
@@ -94,7 +96,7 @@ export async function cifar10(
   }
   const { name, source, train, test } = await readCopy(folder, options.copy ?? whichCopy(folder));
   const shape = [side, side, 3] as const;
-  const data: Dataset = {
+  const data = shownDataset({
     name,
     source: `${source}, read from ${folder}`,
     shape,
@@ -102,7 +104,7 @@ export async function cifar10(
     train: take("cifar10", train, options.trainCount),
     test,
     mean: await meanOf(train, shape, options.mean ?? "pixel"),
-  };
+  });
   const { augment = false } = options;
   const whole = augment ? augmented(data, augment === true ? {} : augment) : data;
   return withRecipe(whole, "cifar10", options);
@@ -195,9 +197,4 @@ function slice({ images, labels }: Split, from: number, to: number): Split {
     labels: labels.subarray(from, to),
     count: to - from,
   };
-}
-
-/** 50000 → "50,000", whatever the locale. */
-function grouped(n: number): string {
-  return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }

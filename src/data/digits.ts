@@ -1,6 +1,7 @@
 import { type Random, random } from "../math/random.ts";
 import { type Dataset, meanImage, type Split } from "./dataset.ts";
 import { withRecipe } from "./recipe.ts";
+import { shownDataset } from "./shown.ts";
 
 /** A pen stroke: control points of a uniform quadratic B-spline, x to the right, y down, about 0…1. */
 interface Stroke {
@@ -198,7 +199,7 @@ export function digits(
     }
   }
   const train = draw(trainCount, random(seed, 0xd191, 1));
-  const data: Dataset = {
+  const data = shownDataset({
     name: "procedural digits",
     source: `digits drawn by lclab (seed ${seed}); no data set was read`,
     shape: [side, side, 1],
@@ -206,7 +207,7 @@ export function digits(
     train,
     test: draw(testCount, random(seed, 0xd191, 2)),
     mean: meanImage(train, side * side),
-  };
+  });
   return withRecipe(data, "digits", { trainCount, testCount, seed });
 }
 

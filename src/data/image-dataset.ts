@@ -1,6 +1,7 @@
 import { LCError } from "../errors.ts";
 import { type Dataset, meanOf, type Split } from "./dataset.ts";
 import type { ImageFolder } from "./image-folder.ts";
+import { shownDataset } from "./shown.ts";
 
 /**
  * Two image folders read into memory as a data set; for small ones. Both need the same classes and the same `crop`.
@@ -45,7 +46,7 @@ export async function imageDataset(options: {
     );
   }
   const trainSplit = await readAll(train);
-  return {
+  return shownDataset({
     name,
     source: train.source,
     shape: train.shape,
@@ -53,7 +54,7 @@ export async function imageDataset(options: {
     train: trainSplit,
     test: await readAll(test),
     mean: await meanOf(trainSplit, train.shape, mean),
-  };
+  });
 }
 
 async function readAll(folder: ImageFolder): Promise<Split> {

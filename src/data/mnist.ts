@@ -8,6 +8,7 @@ import { cacheFolder, dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
 import { withRecipe } from "./recipe.ts";
 import { type Release, releases } from "./releases.ts";
+import { shownDataset } from "./shown.ts";
 import { locate } from "./unpack.ts";
 
 export interface MnistOptions {
@@ -54,7 +55,7 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  const part = { ...data, test: take("mnist", data.test, testCount) };
+  const part = shownDataset({ ...data, test: take("mnist", data.test, testCount) });
   return withRecipe(part, "mnistOrDigits", options);
 }
 
@@ -70,7 +71,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  const data: Dataset = {
+  const data = shownDataset({
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],
@@ -78,7 +79,7 @@ async function read(
     train: take(who, train, options.trainCount),
     test,
     mean: await meanOf(train, [28, 28, 1], "pixel"),
-  };
+  });
   // What was downloaded is there now, and a retry elsewhere goes to no network unasked.
   const { download: _, ...rest } = options;
   return withRecipe(data, who, rest);

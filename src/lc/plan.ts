@@ -4,6 +4,7 @@ import { model as checkModel, type Model, unknownLayer, type Weights } from "../
 import { RecordedRun } from "../runs/recorder.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
+import { shownPlan } from "./plan-table.ts";
 import { checkImportance, checkRun, type RunOptions } from "./run-options.ts";
 import type { Solution } from "./solution.ts";
 import type { PlanSpec } from "./state.ts";
@@ -54,7 +55,7 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
     check(model, tasks, added);
     return plan(model, Object.freeze([...tasks, ...added])) as never;
   };
-  const self: Plan<string, Record<string, unknown>> = Object.freeze({
+  const self: Plan<string, Record<string, unknown>> = shownPlan({
     model,
     tasks,
     layer: (name: string, compression: Compression<never>) =>

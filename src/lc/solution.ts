@@ -1,9 +1,10 @@
 import type { AlternationTrace, CStepResult } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
+import { shownModel } from "../net/describe.ts";
 import type { Model, Weights } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { type Table, table } from "../table/table.ts";
-import { escapeMarkup } from "../text.ts";
+import { escapeMarkup, grouped } from "../text.ts";
 import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
 import { flopsOf, sizeOf } from "./size.ts";
@@ -141,7 +142,7 @@ export function solutionOf(parts: {
   const named = tasks.flatMap((task, i) => task.layers.map((layer) => [layer, thetas[i]] as const));
   const result: Solution = {
     status,
-    model: Object.freeze({ network: model.network, weights: { ...rest, ...deltas } }),
+    model: shownModel(model.network, { ...rest, ...deltas }),
     thetas: Object.fromEntries(named),
     distortion,
     bits: size.bits,
@@ -207,9 +208,4 @@ function bundle(solution: Solution): Record<string, string> {
     "text/plain": `${lines.join("\n")}\n${solution.table.toText()}`,
     "text/html": `<p><b>${escapeMarkup(facts)}</b></p>${solution.table.toHTML()}${notes.map((n) => `<p>${escapeMarkup(n)}</p>`).join("")}`,
   };
-}
-
-/** 1234567 → "1,234,567". */
-function grouped(x: number): string {
-  return String(Math.round(x)).replace(/\B(?=(\d{3})+$)/g, ",");
 }

@@ -4,6 +4,7 @@ import type { Engine, EngineSession } from "../engine/engine.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { permutation, random } from "../math/random.ts";
+import { shownModel } from "../net/describe.ts";
 import type { Model } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { rest } from "../rest.ts";
@@ -103,7 +104,7 @@ export async function* train<Names extends string>(
     const test = await session.evaluate("test");
     const trained: Trained<Names> = {
       status: history.length < lStep.epochs ? "stopped" : "finished",
-      model: Object.freeze({ network: model.network, weights }),
+      model: shownModel(model.network, weights),
       trainLoss: train.loss,
       testErrors: test.errors,
       testError: (100 * test.errors) / test.count,

@@ -1,6 +1,7 @@
 import { LCError } from "../errors.ts";
 import type { Matrix } from "../math/matrix.ts";
 import { nearest } from "../text.ts";
+import { shownModel, shownNetwork } from "./describe.ts";
 
 /** A shape without the batch axis, channels last: [features] or [height, width, channels]. */
 export type Shape = readonly number[];
@@ -200,7 +201,7 @@ export function network<const S extends readonly LayerSpec[]>(options: {
       `network: "${name}" has no layer with weights. Add a dense or conv2d layer.`,
     );
   }
-  return Object.freeze({ name, input, loss, layers, parameters, names });
+  return shownNetwork({ name, input, loss, layers, parameters, names });
 }
 
 function resolve(
@@ -423,7 +424,7 @@ export function model<Names extends string>(
       `layer "${layer}" (${rows} × ${cols})${role === "w" ? "" : `, ${key}`}`,
     );
   }
-  return Object.freeze({ network, weights });
+  return shownModel(network, weights);
 }
 
 /** @throws LCError LC_NONFINITE naming how many NaN or infinite values there are, and where the first is. */

@@ -1,5 +1,5 @@
 /** JupyterLab from .venv in a headless Chromium: what the browser tests do with it. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,8 +57,11 @@ export async function missing(): Promise<string | undefined> {
     : "no .venv with JupyterLab: npm test makes it, mocha alone does not.";
 }
 
-/** Starts JupyterLab on a free port, by the code of `npm start`, and a browser on it. */
-export async function startLab(): Promise<Lab> {
+/**
+ * Starts JupyterLab on a free port, by the code of `npm start`, and a browser on it. `kernels` are kernel specs, by name,
+ * that this JupyterLab has besides ours.
+ */
+export async function startLab(kernels: Readonly<Record<string, object>> = {}): Promise<Lab> {
   const { startJupyter } = await script<{
     startJupyter(root: string, options: object): Promise<Server>;
   }>("jupyter.mjs");
@@ -67,8 +70,17 @@ export async function startLab(): Promise<Lab> {
     "venv.mjs",
   );
   await installKernel(root);
-  const settings = { "LabApp.expose_app_in_browser": "True" };
+  const names = ["lclab", ...Object.keys(kernels)];
+  const settings = {
+    "LabApp.expose_app_in_browser": "True",
+    "KernelSpecManager.allowed_kernelspecs": `{${names.map((name) => `'${name}'`).join(", ")}}`,
+  };
   const state = mkdtempSync(join(tmpdir(), "lclab-jupyter-"));
+  for (const [name, spec] of Object.entries(kernels)) {
+    const folder = join(state, "data", "kernels", name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "kernel.json"), JSON.stringify(spec));
+  }
   process.env.LCLAB_HISTORY = join(state, "history"); // not the user's own
   const server = await startJupyter(root, { port: await freePort(), settings, state });
   let browser: Browser | undefined;
@@ -98,8 +110,8 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-/** Writes a notebook with these code cells; returns its path below the checkout. */
-export function writeNotebook(name: string, cells: readonly string[]): string {
+/** Writes a notebook with these code cells, for our kernel unless told; returns its path below the checkout. */
+export function writeNotebook(name: string, cells: readonly string[], kernel = "lclab"): string {
   mkdirSync(notebooks, { recursive: true });
   const cell = (source: string, i: number): object => ({
     cell_type: "code",
@@ -109,7 +121,7 @@ export function writeNotebook(name: string, cells: readonly string[]): string {
     outputs: [],
     source,
   });
-  const kernelspec = { name: "lclab", display_name: "TypeScript (lclab)", language: "typescript" };
+  const kernelspec = { name: kernel, display_name: kernel, language: "typescript" };
   const content = {
     nbformat: 4,
     nbformat_minor: 5,
@@ -118,6 +130,13 @@ export function writeNotebook(name: string, cells: readonly string[]): string {
   };
   writeFileSync(join(notebooks, name), JSON.stringify(content, null, 1));
   return `dist/test-notebooks/${name}`;
+}
+
+/** Makes `import "lclab"` find this checkout from the notebooks as it would find an installed package. */
+export function installPackage(): void {
+  const packages = join(notebooks, "node_modules");
+  mkdirSync(packages, { recursive: true });
+  symlinkSync(root, join(packages, "lclab"), "junction");
 }
 
 /** Copies a notebook of the checkout, since JupyterLab saves what it runs; returns the copy's path below the checkout. */

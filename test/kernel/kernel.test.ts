@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import type { Message } from "../../kernel/wire.ts";
 import { type Exchange, type KernelClient, startKernel } from "../support/kernel-client.ts";
 
@@ -89,12 +90,63 @@ describe("kernel", () => {
       show("three")`);
     const shown = published.filter((message) => data(message)?.["text/html"] !== undefined);
     const byType = Object.fromEntries(shown.map((message) => [type(message), message.content]));
-    assert.deepEqual(byType.display_data.data as object, { "text/html": "one" });
+    const text = inspect({ async [Symbol.for("Jupyter.display")]() {} });
+    assert.deepEqual(byType.display_data.data as object, {
+      "text/html": "one",
+      "text/plain": text,
+    });
     assert.deepEqual(byType.display_data.metadata, { a: 1 });
     assert.deepEqual(byType.display_data.transient, { display_id: "d1" });
     assert.deepEqual(byType.update_display_data.data, { "text/html": "two" });
     assert.deepEqual(byType.update_display_data.transient, { display_id: "d1" });
-    assert.deepEqual(byType.execute_result.data, { "text/html": "three" });
+    assert.deepEqual(byType.execute_result.data, { "text/html": "three", "text/plain": text });
+  });
+
+  it("shows a value whose display fails as text, with the error and the user's place, and goes on", async () => {
+    const exchange = await kernel.execute(`const failing = (fail: () => unknown) => ({
+  a: 1,
+  [Symbol.for("Jupyter.display")]: () => fail(),
+});
+display(failing(() => { throw new RangeError("now"); }));
+display(failing(() => Promise.reject(new RangeError("later"))));
+display(failing(() => ({ "application/json": 1n })));
+failing(() => "no bundle")`);
+    assert.equal(exchange.reply.content.status, "ok");
+    const texts = exchange.published.flatMap((message) => {
+      const { "text/plain": text, ...rest } = data(message) ?? {};
+      assert.deepEqual(rest, {});
+      return text === undefined ? [] : [String(text)];
+    });
+    const expected = [
+      /^\{\s+a: 1,.*\n\nShown as text because its method Symbol\.for\("Jupyter\.display"\) failed:\nRangeError: now\n {4}at .*Cell \[\d+\]:5:31/s,
+      /failed:\nTypeError: Do not know how to serialize a BigInt/,
+      /failed:\nTypeError: display: a MIME bundle must be an object like .*, got 'no bundle'\./,
+      /failed:\nRangeError: later/,
+    ];
+    assert.equal(texts.length, 4);
+    for (const pattern of expected)
+      assert.ok(
+        texts.some((text) => pattern.test(text)),
+        `${pattern} in ${texts.join("\n---\n")}`,
+      );
+    assert.equal(stream(exchange, "stderr"), "");
+  });
+
+  it("ends a cell at an interrupt, also while a value shows itself, and shows nothing of it", async () => {
+    const id = kernel.send("execute_request", {
+      code: `({
+        async [Symbol.for("Jupyter.display")]() {
+          console.log("showing");
+          await new Promise(() => {});
+          return { "text/plain": "shown" };
+        },
+      })`,
+    });
+    await kernel.published(({ content }) => content.text === "showing\n");
+    await kernel.request("interrupt_request", {}, "control");
+    const { reply, published } = await kernel.answer(id);
+    assert.equal(reply.content.ename, "Interrupted");
+    assert.deepEqual(published.map(type).slice(2, -1), ["stream", "error"]);
   });
 
   it("clears outputs, at once or when the next one comes", async () => {
