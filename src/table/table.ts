@@ -2,6 +2,7 @@ import { type Displayable, displaySymbol } from "../notebook.ts";
 import { escapeMarkup } from "../text.ts";
 import { type Arquero, arquero, type Danfo, danfo, type Polars, polars } from "./adapters.ts";
 import { csv, latex, markdown } from "./formats.ts";
+import { parquet } from "./parquet.ts";
 
 /** A cell: numbers are shown as given by `format` of their column. */
 export type Cell = string | number | boolean | null;
@@ -26,7 +27,9 @@ export interface Table extends Displayable {
   toLatex(): string;
   /** An object per row. */
   toRecords(): Record<string, Cell>[];
-  /** A DataFrame of the user's `danfojs-node`; columns of several types become text, as in the two below. */
+  /** An Apache Parquet file. Columns of several types become text, as in the three below. */
+  toParquet(): Promise<Uint8Array>;
+  /** A DataFrame of the user's `danfojs-node`, its numbers in float32 columns by name only. */
   toDanfo<Frame>(dfd: Danfo<Frame>): Frame;
   /** A DataFrame of the user's `nodejs-polars`. */
   toPolars<Frame>(pl: Polars<Frame>): Frame;
@@ -57,6 +60,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
       rows.map((row) =>
         Object.fromEntries(columns.map(({ name }, j) => [name, row[j] as Cell] as const)),
       ),
+    toParquet: () => parquet(grid),
     toDanfo: (dfd) => danfo(dfd, grid),
     toPolars: (pl) => polars(pl, grid),
     toArquero: (aq) => arquero(aq, grid),
