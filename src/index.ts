@@ -137,6 +137,7 @@ export {
   pool,
   type Sweep,
   type SweepOptions,
+  slurm,
   stopSweep,
   sweep,
 } from "./sweep/sweep.ts";

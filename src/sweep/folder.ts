@@ -79,6 +79,13 @@ export type ExecutorSpec =
       readonly queue: string;
       /** Points in the queue at a time. */
       readonly slots: number;
+    }
+  | {
+      readonly kind: "slurm";
+      readonly threads: number;
+      readonly slots: number;
+      /** Options of sbatch. */
+      readonly sbatch: readonly string[];
     };
 
 const startMagic = "lclab sweep start 1\n";

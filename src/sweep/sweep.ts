@@ -59,7 +59,7 @@ export interface SweepOptions {
    * smaller, e.g. 3. Which points that are depends on what finishes first. Default: never.
    */
   readonly hopeless?: number;
-  /** `pool({ workers })`, which is the default with a process for every two cores, or `bull({ url })`. */
+  /** `pool({ workers })`, which is the default with a process for every two cores, `bull({ url })`, or `slurm({ … })`. */
   readonly executor?: ExecutorSpec;
 }
 
@@ -127,6 +127,35 @@ export function bull(
     throw new RangeError(`bull: slots must be a whole number from 1, got ${slots}.`);
   }
   return Object.freeze({ kind: "bullmq", url, queue, slots });
+}
+
+/**
+ * Points as tasks of Slurm array jobs, whose machines see the sweep's folder at the same path. `sbatch` and `sacct` must be there
+ * where the sweep is started.
+ * @throws RangeError for options out of range.
+ */
+export function slurm(
+  options: {
+    /** Of each point, `--cpus-per-task`; default 4. */
+    readonly threads?: number;
+    /** Points given to Slurm at a time; default 1,000. */
+    readonly slots?: number;
+    /** Options of sbatch as they are, e.g. ["--partition=long", "--time=4:00:00"]. */
+    readonly sbatch?: readonly string[];
+  } = {},
+): ExecutorSpec {
+  const { threads = 4, slots = 1000, sbatch = [] } = options;
+  for (const [name, value] of Object.entries({ threads, slots })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new RangeError(`slurm: ${name} must be a whole number from 1, got ${value}.`);
+  }
+  const wrong = sbatch.find((line) => !/^-[^\r\n]+$/.test(line));
+  if (wrong !== undefined) {
+    throw new RangeError(
+      `slurm: sbatch must be options like "--partition=long", got ${JSON.stringify(wrong)}.`,
+    );
+  }
+  return Object.freeze({ kind: "slurm", threads, slots, sbatch });
 }
 
 /**
