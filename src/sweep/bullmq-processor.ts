@@ -14,6 +14,9 @@ interface SandboxedJob {
 
 const UPDATE_MS = 500;
 
+// Its worker was killed: nobody would hear of the end, and the next attempt takes the point over.
+process.once("disconnect", () => process.exit(1));
+
 export default async function process_(job: SandboxedJob): Promise<JobResult> {
   const { dir, id, attempt } = job.data;
   const threads = Number(process.env.LCLAB_WORKER_THREADS ?? "1");

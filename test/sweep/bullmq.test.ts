@@ -47,6 +47,18 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Resolves when there is no such process any more. */
+async function ends(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((next) => setTimeout(next, 20));
+  }
+}
+
 /** Resolves when the process writes `text`. */
 async function says(child: ChildProcess, text: string): Promise<void> {
   let seen = "";
@@ -124,7 +136,16 @@ describe("a sweep on BullMQ", function () {
         while ((await steps()) < count) await new Promise((next) => setTimeout(next, 20));
       };
       await until(4);
+      const owners = await Promise.all(
+        expected.points.map(({ id }) => ownerOf(pointFolder(dir, id))),
+      );
       workers[0]?.kill("SIGKILL");
+      workers[1]?.kill("SIGKILL");
+      // No process of a killed worker goes on.
+      for (const owner of owners) {
+        if (typeof owner === "object") await ends(owner.pid);
+      }
+      workers.push(await worker());
       workers.push(await worker());
       await until(12);
       server.kill("SIGKILL");
