@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { LCError } from "../errors.ts";
 
+/** The bytes are not what was written: cut off, or changed since. Another try would find the same. */
+export class DamagedError extends LCError {
+  constructor(message: string) {
+    super("LC_STATE", message);
+    this.name = "DamagedError";
+  }
+}
+
 const arrayTypes = {
   Float32Array,
   Float64Array,
@@ -43,20 +51,25 @@ export function encode(magic: string, value: unknown): Uint8Array {
 /**
  * The value that `encode` was given.
  * @param what What the bytes should be, e.g. "saved state", for messages.
- * @throws LCError LC_STATE if the bytes are something else, damaged or cut off.
+ * @throws DamagedError if the bytes are something else, damaged or cut off; LCError LC_STATE for another format of the same.
  */
 export function decode(magic: string, what: string, bytes: Uint8Array): unknown {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.toString("latin1", 0, magic.length) !== magic) {
-    throw new LCError(
-      "LC_STATE",
+  const first = buffer.toString("latin1", 0, magic.length);
+  if (first !== magic) {
+    if (/^lclab [a-z ]+\d+\n$/.test(first) && kindOf(first) === kindOf(magic)) {
+      throw new LCError(
+        "LC_STATE",
+        `the ${what} has the format "${first.trim()}"; this lclab reads "${magic.trim()}". Use the version that made it.`,
+      );
+    }
+    throw new DamagedError(
       `these ${bytes.length} bytes are not a ${what}: they do not start with "${magic.trim()}".`,
     );
   }
   const body = buffer.subarray(0, Math.max(0, buffer.length - 32));
   if (!createHash("sha256").update(body).digest().equals(buffer.subarray(body.length))) {
-    throw new LCError(
-      "LC_STATE",
+    throw new DamagedError(
       `the ${what} is damaged or cut off (${bytes.length} bytes; its checksum does not match). Use the one before.`,
     );
   }
@@ -70,4 +83,9 @@ export function decode(magic: string, what: string, bytes: Uint8Array): unknown 
     const copy = body.buffer.slice(start, start + value.length * ArrayType.BYTES_PER_ELEMENT);
     return new ArrayType(copy as ArrayBuffer);
   });
+}
+
+/** A magic line without its number. */
+function kindOf(magic: string): string {
+  return magic.replace(/\d+\n$/, "");
 }

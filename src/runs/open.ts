@@ -32,7 +32,10 @@ export interface SavedRun extends Displayable {
   readonly record: RunRecord;
   /** One record per epoch and step so far. */
   readonly history: readonly Progress[];
-  /** The newest state that can be read. @throws LCError LC_STATE if there is none. */
+  /**
+   * The newest state that is whole; an earlier one than the run has reached where the last is damaged: see its `stepsDone`.
+   * @throws LCError LC_STATE if there is none, or it is of another format.
+   */
   state(): Promise<LCState>;
   /** The plan and the options it was made with, to go on: `plan.run(options)`, or `live(plan.steps(options))`. */
   reopen(options?: ReopenOptions): Promise<{
@@ -74,7 +77,7 @@ export async function openRun(dir: string): Promise<SavedRun> {
       if (found) return found.state;
       throw new LCError(
         "LC_STATE",
-        `${path} has no checkpoint${damaged.length > 0 ? ` that can be read: ${damaged.join("; ")}` : " yet"}.`,
+        `${path} has no checkpoint${damaged.length > 0 ? ` that can be read: ${damaged.map(({ file, message }) => `${file}: ${message}`).join("; ")}` : " yet"}.`,
       );
     },
     reopen: (options = {}) => reopen(path, record, options),

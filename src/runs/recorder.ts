@@ -74,7 +74,11 @@ export class RecordedRun {
         );
       }
       const history = found ? historyOf(entries).filter((r) => isBefore(r, found.state)) : [];
-      this.#best = bestOf(entries, await saved.list());
+      const broken = new Set(damaged.map(({ file }) => file));
+      this.#best = bestOf(
+        entries,
+        (await saved.list()).filter((file) => !broken.has(file)),
+      );
       journal = await openJournal(path);
       await journal.append({
         ...{ type: "start", time: new Date().toISOString(), records: history.length },
@@ -83,7 +87,9 @@ export class RecordedRun {
         pid: process.pid,
       });
       const from = found ? `went on from ${found.file}` : "began again";
-      const notes = damaged.map((what) => `A checkpoint is damaged, so the run ${from}: ${what}`);
+      const notes = damaged.map(
+        ({ file, message }) => `A checkpoint is damaged, so the run ${from}: ${file}: ${message}`,
+      );
       const { warmStart: _, ...options } = this.#options;
       const run = new LcRun(
         this.#model,

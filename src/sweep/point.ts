@@ -1,6 +1,8 @@
 import { fromSpec } from "../compression/from-spec.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
+import { LCError } from "../errors.ts";
 import { compress, type Plan, specOf } from "../lc/plan.ts";
+import type { LCState } from "../lc/state.ts";
 import { model, network } from "../net/network.ts";
 import { openRun } from "../runs/open.ts";
 import { RecordedRun } from "../runs/recorder.ts";
@@ -28,9 +30,7 @@ export async function runPoint(
     plan = plan.joint(layers, built) as Plan<string, unknown>;
   }
   const { lStep, mu, evaluate } = spec;
-  const warmStart = point.after
-    ? await (await openRun(pointFolder(dir, point.after))).state()
-    : undefined;
+  const warmStart = point.after ? await learned(dir, point.after, mu.length) : undefined;
   const { model: start, tasks } = plan;
   return new RecordedRun(start, tasks, specOf(start, tasks), {
     ...{ data, lStep, mu, evaluate, seed: point.seed, signal, attempt },
@@ -38,4 +38,14 @@ export async function runPoint(
     engine: wasmEngine({ threads }),
     dir: pointFolder(dir, id),
   });
+}
+
+/** The state in which a point finished; any other would make this one depend on what was damaged. */
+async function learned(dir: string, id: string, steps: number): Promise<LCState> {
+  const state = await (await openRun(pointFolder(dir, id))).state();
+  if (state.stepsDone === steps) return state;
+  throw new LCError(
+    "LC_STATE",
+    `the last checkpoint of ${id}, from which this point starts, is damaged; the newest whole one is of step ${state.stepsDone} of ${steps}. Resume that run: resume(${JSON.stringify(pointFolder(dir, id))}).`,
+  );
 }

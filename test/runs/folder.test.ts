@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { defineCompression } from "../../src/compression/compression.ts";
@@ -9,6 +9,7 @@ import { quantize } from "../../src/compression/quantize.ts";
 import { digits } from "../../src/data/digits.ts";
 import { compress, specOf } from "../../src/lc/plan.ts";
 import { sgd } from "../../src/lc/schedules.ts";
+import { encodeState, type LCState } from "../../src/lc/state.ts";
 import type { Matrix } from "../../src/math/matrix.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { checkpoints } from "../../src/runs/checkpoints.ts";
@@ -198,6 +199,31 @@ describe("a run in a folder", function () {
       assert.deepEqual(await saved.list(), [
         ...["000005.state", "000004.state", "000003.state", "000001.state"],
       ]);
+    }));
+
+  it("counts no damaged checkpoint among the three, and takes no other failure for damage", () =>
+    withFolder(async (folder) => {
+      const state = (await plan.run({ ...options, mu: options.mu.slice(0, 1) })).state as LCState;
+      const saved = checkpoints(folder);
+      for (let i = 0; i < 4; i++) await saved.save(state, undefined);
+      for (const file of ["000003.state", "000002.state"]) await truncate(join(folder, file), 5000);
+      const later = checkpoints(folder);
+      const { found, damaged } = await later.newest();
+      assert.deepEqual(
+        [found?.file, damaged.map(({ file }) => file)],
+        ["000001.state", ["000003.state", "000002.state"]],
+      );
+      await later.save(state, undefined);
+      assert.deepEqual(await later.list(), ["000004.state", "000001.state"]);
+      // Another format is no damage, nor is a file that cannot be read now.
+      const newer = encodeState({ ...state, version: 3 as unknown as 2 });
+      await writeFile(join(folder, "000005.state"), newer);
+      await assert.rejects(later.newest(), { code: "LC_STATE", message: /has version 3/ });
+      await writeFile(join(folder, "000005.state"), "lclab state 2\nand more");
+      await assert.rejects(later.newest(), /has the format "lclab state 2"; this lclab reads/);
+      await rm(join(folder, "000005.state"));
+      await mkdir(join(folder, "000005.state"));
+      await assert.rejects(later.newest(), { code: "EISDIR" });
     }));
 
   it("run again, gives the finished solution; with a longer schedule, goes on", () =>
