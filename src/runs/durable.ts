@@ -6,6 +6,8 @@ import { LCError } from "../errors.ts";
 export interface Disk {
   /** Creates the file, which must not be there, for its owner only. */
   create(path: string): Promise<Pick<FileHandle, "write" | "sync" | "close">>;
+  /** Opens the file to write at its end, and creates it for its owner only if it is not there. */
+  append(path: string): Promise<Pick<FileHandle, "write" | "sync" | "close" | "stat">>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Makes names in a folder last. */
@@ -14,6 +16,7 @@ export interface Disk {
 
 export const disk: Disk = {
   create: (path) => open(path, "wx", 0o600),
+  append: (path) => open(path, "a", 0o600),
   rename,
   remove: (path) => rm(path, { force: true }),
   async syncFolder(path) {
@@ -40,9 +43,7 @@ export async function writeDurably(
     await remove(part);
     const file = await create(part);
     try {
-      for (let at = 0; at < bytes.length; ) {
-        at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
-      }
+      await writeAll(file, bytes);
       await file.sync();
     } finally {
       await file.close();
@@ -55,6 +56,13 @@ export async function writeDurably(
   }
 }
 
+/** Writes all bytes, in as many pieces as the system takes them. */
+export async function writeAll(file: Pick<FileHandle, "write">, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+  }
+}
+
 /** Removes what writers of a folder left when they were killed; nobody may be writing there. */
 export async function removeParts(folder: string): Promise<void> {
   const files = await readdir(folder).catch(() => []);
@@ -62,7 +70,8 @@ export async function removeParts(folder: string): Promise<void> {
   await Promise.all(parts.map((file) => rm(join(folder, file), { force: true })));
 }
 
-async function diskError(path: string, needed: number, cause: unknown): Promise<LCError> {
+/** LC_DISK with the bytes needed and free. */
+export async function diskError(path: string, needed: number, cause: unknown): Promise<LCError> {
   const free = await statfs(dirname(path)).then(
     ({ bavail, bsize }) => bavail * bsize,
     () => undefined,

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { Progress } from "../lc/progress.ts";
+import { type Disk, disk, diskError, writeAll } from "./durable.ts";
 
 /** One line of a journal. */
 export type JournalEntry =
@@ -32,15 +33,34 @@ export interface Journal<Entry = JournalEntry> {
   close(): Promise<void>;
 }
 
-export async function openJournal<Entry = JournalEntry>(path: string): Promise<Journal<Entry>> {
-  const file = await open(path, "a", 0o600);
-  const { size } = await file.stat();
-  // A line torn by a kill must not swallow the next one.
-  if (size > 0) await file.write("\n");
+/**
+ * @param check Asked before each line; if it throws, nothing is written.
+ * @throws LCError LC_DISK, also of `append`: a part of the line may be in the file, and counts as torn.
+ */
+export async function openJournal<Entry = JournalEntry>(
+  path: string,
+  check: () => Promise<void> = async () => undefined,
+  on: Disk = disk,
+): Promise<Journal<Entry>> {
+  const file = await on.append(path);
+  const write = async (line: string, sync: boolean): Promise<void> => {
+    const bytes = Buffer.from(line);
+    try {
+      await writeAll(file, bytes);
+      if (sync) await file.sync();
+    } catch (cause) {
+      throw await diskError(path, bytes.length, cause);
+    }
+  };
+  // A line torn by a kill, or by a full disk, must not swallow the next one.
+  let torn = (await file.stat()).size > 0;
   return {
     async append(entry, { sync = false } = {}) {
-      await file.write(`${JSON.stringify(entry, outOfJson)}\n`);
-      if (sync) await file.sync();
+      await check();
+      const line = `${torn ? "\n" : ""}${JSON.stringify(entry, outOfJson)}\n`;
+      torn = true;
+      await write(line, sync);
+      torn = false;
     },
     close: () => file.close(),
   };

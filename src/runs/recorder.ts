@@ -79,7 +79,7 @@ export class RecordedRun {
         entries,
         (await saved.list()).filter((file) => !broken.has(file)),
       );
-      journal = await openJournal(path);
+      journal = await openJournal(path, lock.check, this.#disk);
       await journal.append({
         ...{ type: "start", time: new Date().toISOString(), records: history.length },
         ...{ checkpoint: found?.file ?? null, lclab: version(), node: process.version },
@@ -99,7 +99,7 @@ export class RecordedRun {
         { history, notes },
       );
       this.#run = run;
-      return yield* this.#follow(run, saved, guarded(journal, lock), lock);
+      return yield* this.#follow(run, saved, journal, lock);
     } finally {
       await journal?.close();
       await lock.release();
@@ -162,17 +162,6 @@ export class RecordedRun {
     }
     await journal.append({ type: "checkpoint", file, trainLoss }, { sync: true });
   }
-}
-
-/** A journal to which only the attempt that has the folder writes. */
-function guarded(journal: Journal, lock: Lock): Journal {
-  return {
-    ...journal,
-    async append(entry, options) {
-      await lock.check();
-      await journal.append(entry, options);
-    },
-  };
 }
 
 /** A record that the state has behind it. */

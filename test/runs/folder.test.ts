@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineCompression } from "../../src/compression/compression.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { digits } from "../../src/data/digits.ts";
@@ -120,6 +122,50 @@ describe("a journal", () => {
     }));
 });
 
+describe("a journal on a disk", () => {
+  it("is whole when the system writes it in pieces, says LC_DISK when it is full, and goes on after", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "journal.jsonl");
+      let full = false;
+      const on: Disk = {
+        ...disk,
+        async append(to) {
+          const file = await disk.append(to);
+          return {
+            write: (bytes: Uint8Array, from: number) => {
+              if (full && from > 9) throw failure("ENOSPC");
+              return file.write(bytes, from, 1);
+            },
+            sync: () => file.sync(),
+            stat: () => file.stat(),
+            close: () => file.close(),
+          } as unknown as typeof file;
+        },
+      };
+      const journal = await openJournal(path, undefined, on);
+      const entry = (file: string) => ({ type: "checkpoint", file, trainLoss: 1 }) as const;
+      await journal.append(entry("é"));
+      full = true;
+      await assert.rejects(journal.append(entry("b")), {
+        code: "LC_DISK",
+        message: /journal\.jsonl: ENOSPC.*It needs \d+ bytes/,
+      });
+      full = false;
+      await journal.append(entry("c"), { sync: true });
+      await journal.close();
+      assert.deepEqual(await readJournal(path), [entry("é"), entry("c")]);
+    }));
+
+  it("is not written to when its check says no", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "journal.jsonl");
+      const journal = await openJournal(path, () => Promise.reject(new Error("lost")));
+      await assert.rejects(journal.append({ type: "checkpoint", file: "a", trainLoss: 1 }), /lost/);
+      await journal.close();
+      assert.equal(await readFile(path, "utf8"), "");
+    }));
+});
+
 describe("a folder's lock", () => {
   it("is one process's, and taken over from a dead one only", () =>
     withFolder(async (folder) => {
@@ -160,6 +206,49 @@ describe("a folder's lock", () => {
       await writeFile(join(folder, "lock"), "");
       const all = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
       assert.equal(all.filter(({ status }) => status === "fulfilled").length, 1);
+    }));
+
+  it("is one process's at a time, whoever is killed with it, and leaves nothing beside it", () =>
+    withFolder(async (folder) => {
+      const fixture = fileURLToPath(new URL("fixtures/locker.ts", import.meta.url));
+      const locker = async (die: number) => {
+        const args = ["--import=tsx", fixture, folder, "60", String(die)];
+        const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+        let said = "";
+        child.stdout.on("data", (data) => {
+          said += data;
+        });
+        const [code, signal] = await once(child, "close");
+        return [said, die > 0 ? signal : code];
+      };
+      // Twice, so that some begin with what the killed ones left.
+      for (let round = 0; round < 2; round++) {
+        const ends = await Promise.all([0, 7, 0, 15, 0, 1].map(locker));
+        assert.deepEqual(
+          ends,
+          [0, "SIGKILL", 0, "SIGKILL", 0, "SIGKILL"].map((end) => ["", end]),
+        );
+      }
+      await (await lockFolder(folder)).release();
+      const left = (await readdir(folder)).filter((file) => file.startsWith("lock"));
+      assert.deepEqual(left, []);
+    })).timeout(120_000);
+
+  it("is taken over after a process was killed in the middle of taking it over", () =>
+    withFolder(async (folder) => {
+      const ended = spawn(process.execPath, ["-e", ""]);
+      await once(ended, "exit");
+      const dead = { pid: ended.pid, host: hostname(), started: "1", attempt: 0, since: "" };
+      const text = (token: string) => JSON.stringify({ ...dead, token });
+      const marker = (token: string) =>
+        `lock.${createHash("sha256").update(text(token)).digest("hex").slice(0, 32)}`;
+      await writeFile(join(folder, "lock"), text("a"));
+      await writeFile(join(folder, marker("a")), text("b"));
+      await writeFile(join(folder, marker("b")), text("c"));
+      const lock = await lockFolder(folder);
+      assert.deepEqual(await readdir(folder), ["lock"]);
+      await lock.release();
+      assert.deepEqual(await readdir(folder), []);
     }));
 });
 
