@@ -58,6 +58,9 @@ export interface Worker {
 /** How often jobs are asked for their state: an event can be lost while Redis is away. */
 const ASK_MS = 2000;
 
+/** States of a job that nobody has begun. */
+const waits = new Set(["waiting", "delayed", "prioritized"]);
+
 /** @throws LCError LC_ENGINE if bullmq and ioredis are not installed. */
 export async function bullmq(): Promise<BullMQ> {
   const name = "bullmq";
@@ -80,10 +83,15 @@ export async function bullmq(): Promise<BullMQ> {
 export function connection(url: string): object {
   if (!/^rediss?:\/\/[^/]/.test(url)) {
     throw new RangeError(
-      `bull: url must be like redis://127.0.0.1:6379, got ${JSON.stringify(url)}.`,
+      `bull: url must be like redis://127.0.0.1:6379, got ${JSON.stringify(masked(url))}.`,
     );
   }
   return { url, maxRetriesPerRequest: null };
+}
+
+/** A URL as it may be shown: without its password. */
+export function masked(url: string): string {
+  return url.replace(/(\/\/[^:/@]*):.*@/, "$1:***@");
 }
 
 /**
@@ -128,6 +136,15 @@ export async function bullExecutor(options: {
       });
       const end = ended.finally(() => running.delete(jobId));
       running.set(jobId, { onRecord, end: resolve });
+      let stopping = false;
+      const halt = async (): Promise<void> => {
+        await askToStop(dir, id, attempt);
+        // One that waits can go at once; one at work is locked, and stops by the file.
+        const job = await queue.getJob(jobId);
+        if (!job || !waits.has(await job.getState())) return;
+        await job.remove();
+        resolve({ status: "stopped" });
+      };
       const work = async () => {
         await queue.add(
           id,
@@ -147,6 +164,8 @@ export async function bullExecutor(options: {
             resolve({ status: "crashed", message: job?.failedReason ?? "the job failed" });
           }
           if (state === "lost") resolve({ status: "crashed", message: "Redis lost the job" });
+          // The disk or Redis may have been away.
+          if (stopping) await halt().catch(() => undefined);
         }
       };
       work().catch((error: Error) => {
@@ -155,12 +174,8 @@ export async function bullExecutor(options: {
       return {
         end,
         stop() {
-          void askToStop(dir, id, attempt).catch(() => undefined);
-          // One that waits can go at once.
-          void queue
-            .getJob(jobId)
-            .then((job) => job?.remove().then(() => resolve({ status: "stopped" })))
-            .catch(() => undefined);
+          stopping = true;
+          void halt().catch(() => undefined);
         },
       };
     },
@@ -178,19 +193,26 @@ async function refuseEviction(url: string): Promise<void> {
   const redis = new Redis(url, { maxRetriesPerRequest: 1, lazyConnect: true });
   redis.on("error", () => undefined);
   try {
-    await redis.connect();
-    const [, policy] = await redis.config("GET", "maxmemory-policy");
+    await redis.connect().catch((cause: Error) => {
+      throw new LCError(
+        "LC_ENGINE",
+        `Redis at ${masked(url)} does not answer: ${cause.message}. Start it, e.g. redis-server --appendonly yes.`,
+        { cause },
+      );
+    });
+    // CONFIG, which tells it too, is forbidden on many servers.
+    const info = await redis.info("memory").catch((cause: Error) => {
+      throw new LCError(
+        "LC_ENGINE",
+        `Redis at ${masked(url)} does not tell its maxmemory-policy: ${cause.message}. Allow this user the command INFO.`,
+        { cause },
+      );
+    });
+    const policy = /^maxmemory_policy:(.*?)\r?$/m.exec(info)?.[1];
     if (policy === undefined || policy === "noeviction") return;
     throw new LCError(
       "LC_ENGINE",
-      `Redis has maxmemory-policy ${policy} and may drop jobs. Write in its configuration: maxmemory-policy noeviction`,
-    );
-  } catch (error) {
-    if (error instanceof LCError) throw error;
-    throw new LCError(
-      "LC_ENGINE",
-      `Redis at ${url} does not answer: ${(error as Error).message}. Start it, e.g. redis-server --appendonly yes.`,
-      { cause: error },
+      `Redis at ${masked(url)} has maxmemory-policy ${policy} and may drop jobs. Write in its configuration: maxmemory-policy noeviction`,
     );
   } finally {
     redis.disconnect();
@@ -203,7 +225,7 @@ interface IORedis {
     options: object,
   ) => {
     connect(): Promise<void>;
-    config(get: "GET", what: string): Promise<string[]>;
+    info(section: "memory"): Promise<string>;
     disconnect(): void;
     on(event: "error", listener: (error: Error) => void): void;
   };

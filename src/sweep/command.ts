@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { masked } from "./bullmq.ts";
 import { bullWorker } from "./bullmq-worker.ts";
 import { attachSweep, openSweep, stopSweep } from "./sweep.ts";
 
@@ -37,7 +38,7 @@ export async function workerCommand(options: {
   const worker = await bullWorker(options);
   const { url, queue, concurrency, threads } = options;
   console.log(
-    `Waiting for points of queue ${queue} at ${url}, ${concurrency} at a time with ${threads} threads each. Ctrl+C ends it.`,
+    `Waiting for points of queue ${queue} at ${masked(url)}, ${concurrency} at a time with ${threads} threads each. Ctrl+C ends it.`,
   );
   let told = "";
   worker.on("error", ({ message }) => {

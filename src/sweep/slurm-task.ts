@@ -1,6 +1,7 @@
 /** A task of a Slurm array: `slurm-task DIR LIST INDEX THREADS`. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { isLCError } from "../errors.ts";
+import { writeDurably } from "../runs/durable.ts";
 import type { AttemptEnd } from "./executor.ts";
 import { runPoint } from "./point.ts";
 import { resultFile, type SlurmTask } from "./slurm.ts";
@@ -31,5 +32,5 @@ try {
   end = { status: "failed", message: (error as Error).message };
 } finally {
   asked.release();
-  if (end) await writeFile(resultFile(dir, task), JSON.stringify(end));
+  if (end) await writeDurably(resultFile(dir, task), Buffer.from(JSON.stringify(end)));
 }

@@ -54,12 +54,23 @@ export function arrayScript(options: {
     "#SBATCH --requeue",
     "#SBATCH --open-mode=append",
     "#SBATCH --signal=B:TERM@60",
-    `#SBATCH --output=${join(dir, "slurm-%A-%a.log")}`,
+    `#SBATCH --output=${outputOf(dir)}`,
     ...sbatch.map((line) => `#SBATCH ${line}`),
     // The shell gets the signal; exec makes the task the one that hears it.
     `exec ${quoted} "$SLURM_ARRAY_TASK_ID" ${threads}`,
     "",
   ].join("\n");
+}
+
+/** Where tasks write: quoted, as Slurm reads a path like a shell and its % as a field. @throws RangeError for a line break. */
+function outputOf(dir: string): string {
+  if (/[\r\n]/.test(dir)) {
+    throw new RangeError(
+      `slurm: the folder's path must not have line breaks, got ${JSON.stringify(dir)}.`,
+    );
+  }
+  const literal = dir.replaceAll("%", "%%").replace(/["\\]/g, "\\$&");
+  return `"${join(literal, "slurm-%A-%a.log")}"`;
 }
 
 function quote(text: string): string {
@@ -76,6 +87,9 @@ export function slurmExecutor(options: {
   readonly sbatch: readonly string[];
 }): Executor {
   const stopped = new AbortController();
+  /** Array jobs with tasks under way. */
+  const jobs = new Map<string, number>();
+  const ask = stateAsker(jobs);
   let gathered: (SlurmTask & {
     readonly job: (name: string) => void;
     readonly fail: (e: Error) => void;
@@ -97,6 +111,7 @@ export function slurmExecutor(options: {
       );
       const { stdout } = await run("sbatch", ["--parsable", script]);
       const job = stdout.trim().split(";")[0] as string;
+      jobs.set(job, tasks.length);
       for (const [i, task] of tasks.entries()) task.job(`${job}_${i}`);
     } catch (error) {
       for (const { fail } of tasks) fail(error as Error);
@@ -106,15 +121,20 @@ export function slurmExecutor(options: {
     slots: options.slots,
     start(dir, id, attempt, onRecord) {
       const task: SlurmTask = { id, attempt };
-      let name: string | undefined;
+      let stopping = false;
       const submitted = new Promise<string>((job, fail) => {
         if (gathered.length === 0) setTimeout(() => void submit(dir), GATHER_MS);
         gathered.push({ ...task, job, fail });
       });
       const end = (async (): Promise<AttemptEnd> => {
         try {
-          name = await submitted;
-          return await watch(dir, task, name, onRecord, stopped.signal);
+          const name = await submitted;
+          const ended = await watch(dir, task, name, onRecord, ask, stopped.signal);
+          const job = jobOf(name);
+          const left = (jobs.get(job) ?? 1) - 1;
+          if (left > 0) jobs.set(job, left);
+          else jobs.delete(job);
+          return stopping && ended.status === "crashed" ? { status: "stopped" } : ended;
         } catch (error) {
           return { status: "crashed", message: (error as Error).message };
         }
@@ -122,7 +142,12 @@ export function slurmExecutor(options: {
       return {
         end,
         stop() {
+          stopping = true;
           void askToStop(dir, id, attempt).catch(() => undefined);
+          // One that waits can go at once; one at work stops after its minibatch.
+          void submitted
+            .then((name) => run("scancel", ["--state=PENDING", name]))
+            .catch(() => undefined);
         },
       };
     },
@@ -137,6 +162,7 @@ async function watch(
   task: SlurmTask,
   name: string,
   onRecord: (record: Progress) => void,
+  ask: () => Promise<ReadonlyMap<string, string>>,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
   const journal = followJournal<JournalEntry>(join(pointFolder(dir, task.id), runFiles.journal));
@@ -146,7 +172,7 @@ async function watch(
     for (const entry of await journal.more()) if (entry.type === "record") onRecord(entry.record);
     const text = await readFile(resultFile(dir, task), "utf8").catch(() => undefined);
     if (text !== undefined) return JSON.parse(text) as AttemptEnd;
-    const state = await stateOf(name);
+    const state = (await ask()).get(name) ?? "unknown";
     // Once more after the end: the file may come later than the state.
     if (over) return { status: "crashed", message: `Slurm's task ${name} ended as ${state}` };
     over = OVER.test(state);
@@ -154,7 +180,32 @@ async function watch(
   }
 }
 
-async function stateOf(name: string): Promise<string> {
-  const { stdout } = await run("sacct", ["-j", name, "-X", "-n", "-P", "-o", "State"]);
-  return stdout.trim().split("\n")[0] || "PENDING";
+/** Number of the array job of a task. */
+function jobOf(name: string): string {
+  return name.split("_")[0] as string;
+}
+
+/**
+ * Asks Slurm for the states of all tasks at once, and not again for a while, whoever wants to know. Those that it does not tell,
+ * or none where it does not answer, are asked for later.
+ */
+function stateAsker(jobs: ReadonlyMap<string, number>): () => Promise<ReadonlyMap<string, string>> {
+  let asked = Number.NEGATIVE_INFINITY;
+  let answer: Promise<ReadonlyMap<string, string>> = Promise.resolve(new Map());
+  return () => {
+    if (performance.now() - asked < POLL_MS - GATHER_MS) return answer;
+    asked = performance.now();
+    const list = [...jobs.keys()].join(",");
+    answer = run("sacct", ["-j", list, "-X", "-n", "-P", "-o", "JobID,State"]).then(
+      ({ stdout }) =>
+        new Map(
+          stdout
+            .split("\n")
+            .map((line) => line.split("|"))
+            .flatMap(([name, state]) => (name && state ? [[name, state] as const] : [])),
+        ),
+      () => new Map(),
+    );
+    return answer;
+  };
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pointFolder } from "./folder.ts";
 
@@ -9,6 +9,8 @@ const LOOK_MS = 1000;
 
 /** Asks an attempt at a point to stop after its minibatch, wherever it runs. */
 export async function askToStop(dir: string, id: string, attempt: number): Promise<void> {
+  // It may not have begun.
+  await mkdir(pointFolder(dir, id), { recursive: true });
   await writeFile(file(dir, id), String(attempt));
 }
 
