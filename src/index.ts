@@ -128,16 +128,14 @@ export {
   type Front,
 } from "./sweep/choose.ts";
 export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
+export { bull, pool, slurm } from "./sweep/executors.ts";
 export type { SweepPoint } from "./sweep/follow.ts";
 export type { SweepResult } from "./sweep/result.ts";
 export {
   attachSweep,
-  bull,
   openSweep,
-  pool,
   type Sweep,
   type SweepOptions,
-  slurm,
   stopSweep,
   sweep,
 } from "./sweep/sweep.ts";

@@ -19,6 +19,7 @@ import { writeDurably } from "../runs/durable.ts";
  *     points/ID/        each point's run (runs/folder.ts)
  *     journal.jsonl     attempts and ends of points, and of the supervisor (journal.ts)
  *     lock              the supervisor at work
+ *     stop              asks the supervisor that it names to stop
  */
 export const files = {
   spec: "sweep.json",
@@ -27,6 +28,8 @@ export const files = {
   journal: "journal.jsonl",
   points: "points",
   log: "supervisor.log",
+  lock: "lock",
+  stop: "stop",
 } as const;
 
 /** One point of a sweep. */

@@ -1,12 +1,15 @@
+import { join } from "node:path";
 import { fromSpec } from "../compression/from-spec.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { compress, type Plan, specOf } from "../lc/plan.ts";
 import type { LCState } from "../lc/state.ts";
 import { model, network } from "../net/network.ts";
+import { readJournal } from "../runs/journal.ts";
 import { openRun } from "../runs/open.ts";
 import { RecordedRun } from "../runs/recorder.ts";
-import { type PointSpec, pointFolder, readData, readSpec, readWeights } from "./folder.ts";
+import { files, type PointSpec, pointFolder, readData, readSpec, readWeights } from "./folder.ts";
+import type { SweepEntry } from "./journal.ts";
 
 /**
  * Runs one point of a sweep in its folder, from its newest checkpoint if there is one. The same bytes wherever it runs, and
@@ -30,7 +33,8 @@ export async function runPoint(
     plan = plan.joint(layers, built) as Plan<string, unknown>;
   }
   const { lStep, mu, evaluate } = spec;
-  const warmStart = point.after ? await learned(dir, point.after, mu.length) : undefined;
+  const from = point.after ? await startOf(dir, id) : null;
+  const warmStart = from ? await learned(dir, from, mu.length) : undefined;
   const { model: start, tasks } = plan;
   return new RecordedRun(start, tasks, specOf(start, tasks), {
     ...{ data, lStep, mu, evaluate, seed: point.seed, signal, attempt },
@@ -38,6 +42,17 @@ export async function runPoint(
     engine: wasmEngine({ threads }),
     dir: pointFolder(dir, id),
   });
+}
+
+/** What the supervisor has said that a point starts from, before its first attempt. */
+async function startOf(dir: string, id: string): Promise<string | null> {
+  for (const entry of await readJournal<SweepEntry>(join(dir, files.journal))) {
+    if (entry.type === "attempt" && entry.id === id && entry.from !== undefined) return entry.from;
+  }
+  throw new LCError(
+    "LC_STATE",
+    `${join(dir, files.journal)} does not say what ${id} starts from. It may come late on this machine; try again.`,
+  );
 }
 
 /** The state in which a point finished; any other would make this one depend on what was damaged. */

@@ -13,28 +13,29 @@ const SILENCE_MS = 60_000;
 /** How long a worker that was asked to stop may take before it is killed. */
 const STOP_MS = 30_000;
 
-/** A process for each point, `workers` at a time with `threads` threads each. */
-export function poolExecutor({
-  workers,
-  threads,
-}: {
-  readonly workers: number;
-  readonly threads: number;
-}): Executor {
+/**
+ * A process for each point, `workers` at a time with `threads` threads each.
+ * @param stopMs How long one that was asked to stop may take before it is killed.
+ */
+export function poolExecutor(
+  { workers, threads }: { readonly workers: number; readonly threads: number },
+  [file, execArgv]: ReturnType<typeof program> = program("worker"),
+  stopMs: number = STOP_MS,
+): Executor {
   const running = new Set<ChildProcess>();
   return {
     slots: workers,
     start(dir, id, attempt, onRecord) {
       const log = openSync(join(dir, files.log), "a");
-      const [file, execArgv] = program("worker");
       const child = fork(file, [dir, id, String(attempt), String(threads)], {
         execArgv,
         stdio: ["ignore", log, log, "ipc"],
       });
       closeSync(log);
       running.add(child);
+      let stopping: NodeJS.Timeout | undefined;
       let told: AttemptEnd | undefined;
-      let silence = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS);
+      const silence = setTimeout(() => child.kill("SIGKILL"), SILENCE_MS);
       child.on("message", (message: WorkerMessage) => {
         silence.refresh();
         if (message.type === "record") onRecord(message.record);
@@ -44,6 +45,7 @@ export function poolExecutor({
       const end = new Promise<AttemptEnd>((resolve) => {
         const ended = (message: string) => {
           clearTimeout(silence);
+          clearTimeout(stopping);
           running.delete(child);
           resolve(told ?? { status: "crashed", message });
         };
@@ -57,8 +59,8 @@ export function poolExecutor({
         end,
         stop() {
           if (child.connected) child.send("stop");
-          clearTimeout(silence);
-          silence = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+          // Its own timer: a worker whose heart beats may still not hear.
+          stopping ??= setTimeout(() => child.kill("SIGKILL"), stopMs);
         },
       };
     },

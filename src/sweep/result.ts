@@ -1,16 +1,24 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { type Figure, figure } from "../charts/figure.ts";
 import { errorCompression } from "../charts/panels/error-compression.ts";
 import type { ErrorCompressionPoint } from "../charts/panels/runs.ts";
 import { paretoFront } from "../charts/pareto.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
+import type { Owner } from "../runs/lock.ts";
 import { type Table, table } from "../table/table.ts";
+import { files } from "./folder.ts";
 import type { SweepPoint, SweepView } from "./follow.ts";
 
 /** What a sweep has found. */
 export interface SweepResult extends Displayable {
   readonly dir: string;
-  /** "running": the supervisor is still at work; "stopped": points are left and nobody works on them. */
+  /** "running": the supervisor is still at work; "stopped": points are left, or have crashed, and nobody works on them. */
   readonly status: "finished" | "running" | "stopped";
+  /** Why it stopped, if every point crashed. */
+  readonly message?: string;
+  /** The process at work, if there is one. One on a machine that is gone seems to be at work: remove the file `lock` in `dir`. */
+  readonly supervisor: Pick<Owner, "host" | "pid" | "since"> | null;
   readonly reference: { readonly trainLoss: number; readonly testError: number };
   /** In the order of the sweep, those that have not ended too. */
   readonly points: readonly SweepPoint[];
@@ -21,17 +29,22 @@ export interface SweepResult extends Displayable {
   readonly figure: Figure;
 }
 
-export function resultOf({ dir, spec, points, status }: SweepView): SweepResult {
+export function resultOf(view: SweepView): SweepResult {
+  const { dir, spec, points, status, message, supervisor } = view;
   const finished = points.filter((point) => point.status === "finished" && point.scores);
   const front = paretoFront(
     finished.map(({ scores }) => scores?.ratio ?? Number.NaN),
     finished.map(({ scores }) => scores?.trainLoss ?? Number.NaN),
   ).map((i) => finished[i] as SweepPoint);
-  const drawn = figureOf({ dir, spec, points, status });
+  const drawn = figureOf(view);
   const details = tableOf(points);
   const result: SweepResult = {
     dir,
     status: status === "idle" ? "stopped" : status,
+    ...(message === undefined ? {} : { message }),
+    supervisor: supervisor && {
+      ...{ host: supervisor.host, pid: supervisor.pid, since: supervisor.since },
+    },
     reference: spec.reference,
     points,
     front,
@@ -50,10 +63,11 @@ export function resultOf({ dir, spec, points, status }: SweepView): SweepResult 
 }
 
 /** The figure of a sweep, also while it runs: finished points, and what direct compression gave. */
-export function figureOf({ spec, points, status }: SweepView): Figure {
+export function figureOf(view: SweepView): Figure {
+  const { spec, points, status, message } = view;
   const counts = (of: SweepPoint["status"]) => points.filter((p) => p.status === of).length;
   const ended = points.length - counts("waiting") - counts("running");
-  const lost = counts("failed") + counts("hopeless");
+  const lost = counts("failed") + counts("hopeless") + counts("crashed");
   const state = { finished: "finished", running: "running", idle: "stopped" }[status];
   const chart = errorCompression(
     points.flatMap((point): ErrorCompressionPoint[] => [
@@ -62,7 +76,7 @@ export function figureOf({ spec, points, status }: SweepView): Figure {
     ]),
     { reference: spec.reference, title: `${spec.network.name} on ${spec.data.name}` },
   ).chart;
-  const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${remaining(points)}`;
+  const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${remaining(points)}${elsewhere(view)}${message === undefined ? "" : ` · ${message}`}`;
   return figure({ ...chart, subtitle });
 }
 
@@ -75,23 +89,24 @@ function curvePoint(point: SweepPoint, direct: boolean): ErrorCompressionPoint[]
   ];
 }
 
-/** Epochs done and to do, and the time they will take at the speed so far. */
+/** Where it is at work, if on another machine, and what to do if that is gone. */
+function elsewhere({ dir, status, supervisor }: SweepView): string {
+  if (status !== "running" || !supervisor || supervisor.host === hostname()) return "";
+  const { host, since } = supervisor;
+  return ` · on ${host} since ${since} (if that machine is gone, remove ${join(dir, files.lock)} and attach again)`;
+}
+
+/** Epochs to do, and the time they will take at the speed so far. */
 function remaining(points: readonly SweepPoint[]): string {
-  const running = points.filter(({ status, newest }) => status === "running" && newest);
-  if (running.length === 0) return "";
-  let [rate, left] = [0, 0];
-  let total = 0;
-  for (const { newest, status } of points) {
-    total = Math.max(total, newest?.epochsTotal ?? 0);
-    if (status === "running" && newest && newest.seconds > 0) {
-      rate += newest.epochsDone / newest.seconds;
-    }
-  }
+  const running = points.filter(({ status }) => status === "running");
+  const rate = running.reduce((sum, { epochsPerSecond = 0 }) => sum + epochsPerSecond, 0);
+  if (rate === 0) return "";
+  const total = Math.max(...points.map(({ newest }) => newest?.epochsTotal ?? 0));
+  let left = 0;
   for (const { newest, status } of points) {
     if (status === "waiting") left += total;
     if (status === "running") left += total - (newest?.epochsDone ?? 0);
   }
-  if (rate === 0) return "";
   return ` · ${rate.toPrecision(3)} epochs/s · ${duration(left / rate)} left`;
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { TextStream } from "../charts/progress-text.ts";
@@ -16,8 +16,8 @@ import { checkRun, digest } from "../lc/run-options.ts";
 import type { LStep, Schedule } from "../lc/schedules.ts";
 import type { Model } from "../net/network.ts";
 import { type DisplayHandle, notebookDisplay } from "../notebook.ts";
+import { writeDurably } from "../runs/durable.ts";
 import { ownerOf } from "../runs/lock.ts";
-import { connection } from "./bullmq.ts";
 import {
   type CombinationName,
   type Combinations,
@@ -25,6 +25,7 @@ import {
   paperGrid,
   planFor,
 } from "./combinations.ts";
+import { pool } from "./executors.ts";
 import {
   createFolder,
   type ExecutorSpec,
@@ -52,14 +53,20 @@ export interface SweepOptions {
   readonly dir: string;
   /** "last": without direct compression in the figure, and nothing is found hopeless; default "every". */
   readonly evaluate?: "every" | "last";
-  /** Each point starts from the learned weights of the level before it in its curve; default false. */
+  /**
+   * Each point starts from the learned weights of the nearest level before it in its curve that has finished – the reference if
+   * none has –, and tells which as its `from`; default false.
+   */
   readonly warmStart?: boolean;
   /**
    * Gives a point up after half of its steps if a finished one is at least as small and has a training loss this many times
    * smaller, e.g. 3. Which points that are depends on what finishes first. Default: never.
    */
   readonly hopeless?: number;
-  /** `pool({ workers })`, which is the default with a process for every two cores, `bull({ url })`, or `slurm({ … })`. */
+  /**
+   * `pool({ workers })`, which is the default with a process for every two cores, `bull({ url })`, or `slurm({ … })`. A sweep that is
+   * gone on with may take another one; default then: the last.
+   */
   readonly executor?: ExecutorSpec;
 }
 
@@ -77,85 +84,6 @@ export interface Sweep {
   result(): Promise<SweepResult>;
   /** Stops the supervisor after the minibatches under way; `attach` goes on. */
   stop(): Promise<void>;
-}
-
-/**
- * A pool of processes on this machine, one for each point.
- * @throws RangeError unless workers and threads are whole numbers from 1.
- */
-export function pool(
-  options: {
-    /** Points at a time; default: as many as leave two threads for each. */
-    readonly workers?: number;
-    /** Threads of each; default: cores ÷ workers. */
-    readonly threads?: number;
-  } = {},
-): ExecutorSpec {
-  const cores = availableParallelism();
-  const { workers = Math.max(1, Math.ceil(cores / 2)) } = options;
-  const { threads = Math.max(1, Math.floor(cores / workers)) } = options;
-  for (const [name, value] of Object.entries({ workers, threads })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new RangeError(`pool: ${name} must be a whole number from 1, got ${value}.`);
-  }
-  return Object.freeze({ kind: "pool", workers, threads });
-}
-
-/**
- * Points as jobs of a BullMQ queue on Redis, done by `lclab worker` on any number of machines that see the sweep's folder at the
- * same path. Needs the packages bullmq and ioredis.
- * @throws RangeError for options out of range.
- */
-export function bull(
-  options: {
-    /** Default redis://127.0.0.1:6379. */
-    readonly url?: string;
-    /** Default "lclab". */
-    readonly queue?: string;
-    /** Points in the queue at a time; default 1,000. */
-    readonly slots?: number;
-  } = {},
-): ExecutorSpec {
-  const { url = "redis://127.0.0.1:6379", queue = "lclab", slots = 1000 } = options;
-  connection(url);
-  if (!/^[\w-]+$/.test(queue)) {
-    throw new RangeError(
-      `bull: queue must be letters, digits, _ and -, got ${JSON.stringify(queue)}.`,
-    );
-  }
-  if (!Number.isInteger(slots) || slots < 1) {
-    throw new RangeError(`bull: slots must be a whole number from 1, got ${slots}.`);
-  }
-  return Object.freeze({ kind: "bullmq", url, queue, slots });
-}
-
-/**
- * Points as tasks of Slurm array jobs, whose machines see the sweep's folder at the same path. `sbatch` and `sacct` must be there
- * where the sweep is started.
- * @throws RangeError for options out of range.
- */
-export function slurm(
-  options: {
-    /** Of each point, `--cpus-per-task`; default 4. */
-    readonly threads?: number;
-    /** Points given to Slurm at a time; default 1,000. */
-    readonly slots?: number;
-    /** Options of sbatch as they are, e.g. ["--partition=long", "--time=4:00:00"]. */
-    readonly sbatch?: readonly string[];
-  } = {},
-): ExecutorSpec {
-  const { threads = 4, slots = 1000, sbatch = [] } = options;
-  for (const [name, value] of Object.entries({ threads, slots })) {
-    if (Number.isInteger(value) && value >= 1) continue;
-    throw new RangeError(`slurm: ${name} must be a whole number from 1, got ${value}.`);
-  }
-  const wrong = sbatch.find((line) => !/^-[^\r\n]+$/.test(line));
-  if (wrong !== undefined) {
-    throw new RangeError(
-      `slurm: sbatch must be options like "--partition=long", got ${JSON.stringify(wrong)}.`,
-    );
-  }
-  return Object.freeze({ kind: "slurm", threads, slots, sbatch });
 }
 
 /**
@@ -184,18 +112,31 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
     const { trainLoss, testError } = await score(net, data);
     await createFolder(path, { ...spec, reference: { trainLoss, testError } }, net.weights, data);
   }
-  return attachSweep(path);
+  return attachSweep(path, options.executor ? { executor: options.executor } : {});
 }
 
 /**
- * Follows the sweep in folder `dir`. If points are left and nobody works on them – it was stopped, or the machine was – a
- * supervisor starts.
- * @throws LCError LC_STATE if there is no sweep.
+ * Follows the sweep in folder `dir`. If points are left and nobody works on them – it was stopped, or the machine was –, or have
+ * crashed, a supervisor starts.
+ * @param options `executor`: where the points that are left run; default: where the last ones did.
+ * @throws LCError LC_STATE if there is no sweep, or it is at work with another executor.
  */
-export async function attachSweep(dir: string): Promise<Sweep> {
+export async function attachSweep(
+  dir: string,
+  { executor }: { readonly executor?: ExecutorSpec } = {},
+): Promise<Sweep> {
   const path = resolve(dir);
-  const { status } = await (await Follower.open(path)).look();
-  if (status === "idle") await startSupervisor(path);
+  const view = await (await Follower.open(path)).look();
+  if (view.status === "idle") await startSupervisor(view, executor ?? view.executor);
+  if (view.status === "running" && executor) {
+    const [is, asked] = [view.executor, executor].map((one) => one.kind);
+    if (JSON.stringify(view.executor) !== JSON.stringify(executor)) {
+      throw new LCError(
+        "LC_STATE",
+        `${path} is at work with another executor (${is}, got ${asked}). Write stopSweep(${JSON.stringify(dir)}) first, or leave executor out.`,
+      );
+    }
+  }
   return sweepIn(path);
 }
 
@@ -204,14 +145,39 @@ export async function openSweep(dir: string): Promise<SweepResult> {
   return resultOf(await (await Follower.open(resolve(dir))).look());
 }
 
-/** Stops the supervisor of the sweep in `dir` and waits for it. @returns Whether there was one. */
-export async function stopSweep(dir: string): Promise<boolean> {
+/** How long a supervisor on another machine may take to notice that it is to stop, in ms. */
+const NOTICE_MS = 30_000;
+
+/**
+ * Stops the supervisor of the sweep in `dir`, on whatever machine that sees the folder, and waits for it.
+ * @param options `notice`: how long one on another machine may take to notice, in ms; default 30,000.
+ * @returns Whether there was one.
+ * @throws LCError LC_STATE if the supervisor is on another machine and does not notice.
+ */
+export async function stopSweep(
+  dir: string,
+  { notice = NOTICE_MS }: { readonly notice?: number } = {},
+): Promise<boolean> {
   const path = resolve(dir);
   const owner = await ownerOf(path);
   if (owner === "none" || owner === "dead") return false;
-  process.kill(owner.pid, "SIGTERM");
-  const follower = await Follower.open(path);
-  for await (const _ of follower.views(new AbortController().signal));
+  const ask = join(path, files.stop);
+  await writeDurably(ask, Buffer.from(owner.token));
+  const asked = performance.now();
+  for (;;) {
+    const now = await ownerOf(path);
+    if (now === "none" || now === "dead" || now.token !== owner.token) break;
+    const unheard = (await readFile(ask, "utf8").catch(() => "")) === owner.token;
+    if (unheard && owner.host !== hostname() && performance.now() - asked > notice) {
+      await rm(ask, { force: true });
+      throw new LCError(
+        "LC_STATE",
+        `the supervisor of ${path}, process ${owner.pid} on ${owner.host} since ${owner.since}, does not notice that it is to stop. If that machine is gone, remove ${join(path, files.lock)}.`,
+      );
+    }
+    await wait(50);
+  }
+  await rm(ask, { force: true });
   return true;
 }
 
@@ -374,11 +340,15 @@ function differenceOf(was: SweepSpec, now: SweepSpec): string | undefined {
 }
 
 /** Starts the supervisor, a process that outlives this one, and waits until it has the sweep. */
-async function startSupervisor(dir: string): Promise<void> {
+async function startSupervisor(
+  { dir, supervisors }: SweepView,
+  executor: ExecutorSpec,
+): Promise<void> {
   const log = openSync(join(dir, files.log), "a");
   const [file, execArgv] = program("supervisor");
   const child = spawn(process.execPath, [...execArgv, file, dir], {
     stdio: ["ignore", log, log],
+    env: { ...process.env, LCLAB_EXECUTOR: JSON.stringify(executor) },
     detached: true,
     windowsHide: true,
   });
@@ -392,7 +362,8 @@ async function startSupervisor(dir: string): Promise<void> {
   for (;;) {
     const early = await Promise.race([ended, wait(50).then(() => undefined)]);
     // A short sweep may be over before it was seen.
-    if ((await follower.look()).status !== "idle") return;
+    const view = await follower.look();
+    if (view.status !== "idle" || view.supervisors > supervisors) return;
     if (early !== undefined) {
       throw new LCError(
         "LC_ENGINE",

@@ -7,15 +7,9 @@ import { fileURLToPath } from "node:url";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
 import { ownerOf } from "../../src/runs/lock.ts";
 import { openRun } from "../../src/runs/open.ts";
+import { bull, pool } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
-import {
-  attachSweep,
-  bull,
-  openSweep,
-  pool,
-  type SweepOptions,
-  sweep,
-} from "../../src/sweep/sweep.ts";
+import { attachSweep, openSweep, type SweepOptions, sweep } from "../../src/sweep/sweep.ts";
 import { digestOf, plan, options as run, withFolder } from "../runs/support.ts";
 
 const options: Omit<SweepOptions, "dir"> = {

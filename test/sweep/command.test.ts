@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
-import { pool, sweep } from "../../src/sweep/sweep.ts";
+import { pool } from "../../src/sweep/executors.ts";
+import { sweep } from "../../src/sweep/sweep.ts";
 import { plan, options as run, withFolder } from "../runs/support.ts";
 
 const main = fileURLToPath(new URL("../../kernel/main.ts", import.meta.url));

@@ -3,8 +3,9 @@ import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
 import { openRun } from "../../src/runs/open.ts";
+import { pool, slurm } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
-import { openSweep, pool, type SweepOptions, slurm, sweep } from "../../src/sweep/sweep.ts";
+import { openSweep, type SweepOptions, sweep } from "../../src/sweep/sweep.ts";
 import { digestOf, plan, options as run, withFolder } from "../runs/support.ts";
 
 const options: Omit<SweepOptions, "dir"> = {

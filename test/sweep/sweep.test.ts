@@ -11,12 +11,12 @@ import { displaySymbol } from "../../src/notebook.ts";
 import { readJournal } from "../../src/runs/journal.ts";
 import { ownerOf } from "../../src/runs/lock.ts";
 import { openRun } from "../../src/runs/open.ts";
+import { pool } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
 import type { SweepEntry } from "../../src/sweep/journal.ts";
 import {
   attachSweep,
   openSweep,
-  pool,
   type SweepOptions,
   stopSweep,
   sweep,
