@@ -1,7 +1,7 @@
 import type { CompressionSpec } from "../compression/contract.ts";
 import type { Augmentation } from "../data/augment.ts";
 import { LCError } from "../errors.ts";
-import { decode, encode } from "./container.ts";
+import { decode, decodeSlowly, encode, encodeSlowly } from "./container.ts";
 import type { LStep, Schedule } from "./schedules.ts";
 
 /**
@@ -68,7 +68,7 @@ export interface PlanSpec {
   }[];
 }
 
-const magic = "lclab state 1\n";
+const [magic, what] = ["lclab state 1\n", "saved state"];
 
 /** A state as bytes, with a checksum (see container.ts). The same state gives the same bytes. */
 export function encodeState(state: LCState): Uint8Array {
@@ -77,12 +77,23 @@ export function encodeState(state: LCState): Uint8Array {
 
 /** @throws LCError LC_STATE if the bytes are not a whole, undamaged state. */
 export function decodeState(bytes: Uint8Array): LCState {
-  const state = decode(magic, "saved state", bytes) as LCState;
-  if (state.version !== 2) {
-    throw new LCError(
-      "LC_STATE",
-      `the saved state has version ${state.version}; this lclab reads version 2. Start the run again.`,
-    );
-  }
-  return state;
+  return ofThisVersion(decode(magic, what, bytes) as LCState);
+}
+
+/** As `encodeState`, letting other events in; the state must not change meanwhile. */
+export function encodeStateSlowly(state: LCState): Promise<Uint8Array> {
+  return encodeSlowly(magic, state);
+}
+
+/** As `decodeState`, letting other events in. */
+export async function decodeStateSlowly(bytes: Uint8Array): Promise<LCState> {
+  return ofThisVersion((await decodeSlowly(magic, what, bytes)) as LCState);
+}
+
+function ofThisVersion(state: LCState): LCState {
+  if (state.version === 2) return state;
+  throw new LCError(
+    "LC_STATE",
+    `the saved state has version ${state.version}; this lclab reads version 2. Start the run again.`,
+  );
 }

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DamagedError } from "../lc/container.ts";
-import { decodeState, encodeState, type LCState } from "../lc/state.ts";
+import { decodeStateSlowly, encodeStateSlowly, type LCState } from "../lc/state.ts";
 import { type Disk, disk, writeDurably } from "./durable.ts";
 
 /** Newest checkpoints that are kept, besides the best. */
@@ -57,7 +57,7 @@ export function checkpoints(folder: string, on: Disk = disk): Checkpoints {
       const before = await self.list();
       const next = before[0] === undefined ? 0 : Number.parseInt(before[0], 10) + 1;
       const file = `${String(next).padStart(6, "0")}.state`;
-      await writeDurably(join(folder, file), encodeState(state), on);
+      await writeDurably(join(folder, file), await encodeStateSlowly(state), on);
       const whole = before.filter((old) => !broken.has(old));
       for (const old of [...broken, ...whole.slice(KEPT - 1)]) {
         if (old !== best) await on.remove(join(folder, old));
@@ -66,7 +66,7 @@ export function checkpoints(folder: string, on: Disk = disk): Checkpoints {
       return file;
     },
     async read(file) {
-      return decodeState(await readFile(join(folder, file)));
+      return decodeStateSlowly(await readFile(join(folder, file)));
     },
     async newest() {
       const damaged: Damaged[] = [];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LCError } from "../errors.ts";
-import { decode, encode } from "../lc/container.ts";
+import { decodeSlowly, encodeSlowly } from "../lc/container.ts";
 import type { Weights } from "../net/network.ts";
 import { type Disk, disk, writeDurably } from "./durable.ts";
 import { differenceOf, type RunRecord } from "./record.ts";
@@ -49,7 +49,7 @@ export async function enterFolder(
     );
   }
   // run.json comes last: with it, the rest is there.
-  if (!before) await writeDurably(join(dir, files.start), encode(magic, start), on);
+  if (!before) await writeDurably(join(dir, files.start), await encodeSlowly(magic, start), on);
   if (before && before.run.mu.length >= record.run.mu.length) return;
   const kept = before ? { ...before, run: record.run } : record;
   await writeDurably(
@@ -82,5 +82,9 @@ export async function readRecord(dir: string): Promise<RunRecord | undefined> {
 
 /** @throws LCError LC_STATE if it is damaged. */
 export async function readStart(dir: string): Promise<Start> {
-  return decode(magic, "start of a run", await readFile(join(dir, files.start))) as Start;
+  return (await decodeSlowly(
+    magic,
+    "start of a run",
+    await readFile(join(dir, files.start)),
+  )) as Start;
 }

@@ -4,7 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { fromRecipe } from "../data/readers.ts";
 import { hashData, type Recipe, recipeOf } from "../data/recipe.ts";
 import { LCError } from "../errors.ts";
-import { decode, encode } from "../lc/container.ts";
+import { decodeSlowly, encodeSlowly } from "../lc/container.ts";
 import type { LStep, Schedule } from "../lc/schedules.ts";
 import type { PlanSpec } from "../lc/state.ts";
 import type { LayerSpec, Loss, Shape, Weights } from "../net/network.ts";
@@ -102,8 +102,9 @@ export async function createFolder(
   data: Dataset,
 ): Promise<void> {
   await mkdir(join(dir, files.points), { recursive: true });
-  await writeDurably(join(dir, files.start), encode(startMagic, weights));
-  if (!recipeOf(data)) await writeDurably(join(dir, files.data), encode(dataMagic, data));
+  await writeDurably(join(dir, files.start), await encodeSlowly(startMagic, weights));
+  if (!recipeOf(data))
+    await writeDurably(join(dir, files.data), await encodeSlowly(dataMagic, data));
   await writeDurably(join(dir, files.spec), Buffer.from(`${JSON.stringify(spec, undefined, 2)}\n`));
 }
 
@@ -125,14 +126,22 @@ export async function readSpec(dir: string): Promise<SweepSpec> {
 }
 
 export async function readWeights(dir: string): Promise<Weights> {
-  return decode(startMagic, "sweep's start", await readFile(join(dir, files.start))) as Weights;
+  return (await decodeSlowly(
+    startMagic,
+    "sweep's start",
+    await readFile(join(dir, files.start)),
+  )) as Weights;
 }
 
 /** The data of a sweep, made or read again. @throws LCError LC_DATA if they are not the same bytes. */
 export async function readData(dir: string, { data }: SweepSpec): Promise<Dataset> {
   const found = data.recipe
     ? await fromRecipe(data.recipe)
-    : (decode(dataMagic, "data set", await readFile(join(dir, files.data))) as Dataset);
+    : ((await decodeSlowly(
+        dataMagic,
+        "data set",
+        await readFile(join(dir, files.data)),
+      )) as Dataset);
   const sha256 = await hashData(found);
   if (sha256 === data.sha256) return found;
   throw new LCError(
