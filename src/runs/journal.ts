@@ -54,15 +54,21 @@ export async function openJournal<Entry = JournalEntry>(
   };
   // A line torn by a kill, or by a full disk, must not swallow the next one.
   let torn = (await file.stat()).size > 0;
+  let before: Promise<void> = Promise.resolve();
   return {
-    async append(entry, { sync = false } = {}) {
-      await check();
-      const line = `${torn ? "\n" : ""}${JSON.stringify(entry, outOfJson)}\n`;
-      torn = true;
-      await write(line, sync);
-      torn = false;
+    append(entry, { sync = false } = {}) {
+      // One after the other: a line may be written in pieces.
+      const mine = before.then(async () => {
+        await check();
+        const line = `${torn ? "\n" : ""}${JSON.stringify(entry, outOfJson)}\n`;
+        torn = true;
+        await write(line, sync);
+        torn = false;
+      });
+      before = mine.catch(() => undefined);
+      return mine;
     },
-    close: () => file.close(),
+    close: () => before.then(() => file.close()),
   };
 }
 

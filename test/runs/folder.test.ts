@@ -151,9 +151,10 @@ describe("a journal on a disk", () => {
         message: /journal\.jsonl: ENOSPC.*It needs \d+ bytes/,
       });
       full = false;
-      await journal.append(entry("c"), { sync: true });
+      const files = Array.from({ length: 20 }, (_, i) => `at once ${i}`);
+      await Promise.all(files.map((file) => journal.append(entry(file), { sync: true })));
       await journal.close();
-      assert.deepEqual(await readJournal(path), [entry("é"), entry("c")]);
+      assert.deepEqual(await readJournal(path), ["é", ...files].map(entry));
     }));
 
   it("is not written to when its check says no", () =>
