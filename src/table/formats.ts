@@ -8,11 +8,12 @@ export interface Grid {
 
 /**
  * Comma-separated values (RFC 4180) with a line of column names. Numbers are written in full, so that reading them gives the same
- * numbers; null is an empty field, and an empty string is quoted.
+ * numbers; null is an empty field, and an empty string is quoted. In a table of one column null is quoted too: many readers skip
+ * an empty line, and would lose the row.
  */
 export function csv({ columns, rows }: Grid): string {
   const field = (cell: Cell): string => {
-    if (cell === null) return "";
+    if (cell === null) return columns.length === 1 ? '""' : "";
     if (typeof cell !== "string") return String(cell);
     return cell === "" || /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
   };
@@ -27,7 +28,7 @@ export function markdown(shown: Shown): string {
       .replaceAll("\\", "\\\\")
       .replaceAll("|", "\\|")
       .replace(/[<>&*_`~[\]]/g, (mark) => `\\${mark}`)
-      .replace(/\r?\n/g, "<br>");
+      .replace(/\r\n|\r|\n/g, "<br>");
   const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
   const rule = `| ${shown.right.map((right) => (right ? "--:" : ":--")).join(" | ")} |`;
   return [line(shown.names), rule, ...shown.rows.map(line)].map((text) => `${text}\n`).join("");
@@ -79,5 +80,5 @@ const latexMarks: Readonly<Record<string, string>> = {
 function escapeLatex(text: string): string {
   return text
     .replace(/[\\~^|<>×–−‖ΔΘκλμρ≤≥²]|[&%$#_{}]/g, (mark) => latexMarks[mark] ?? `\\${mark}`)
-    .replace(/\r?\n/g, " ");
+    .replace(/\r\n|\r|\n/g, " ");
 }

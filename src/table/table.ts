@@ -19,7 +19,7 @@ export interface Table extends Displayable {
   readonly rows: readonly (readonly Cell[])[];
   toText(): string;
   toHTML(): string;
-  /** Comma-separated, numbers in full. */
+  /** Comma-separated, numbers in full; null is an empty field, in a table of one column `""`. */
   toCSV(): string;
   /** For GitHub and reports; cells as they are shown, as in `toLatex`. */
   toMarkdown(): string;

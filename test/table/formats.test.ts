@@ -40,6 +40,14 @@ const cells = fc.oneof(
 );
 
 describe("a table written out", () => {
+  it("has a line for each row, whatever its cells hold", () => {
+    const one = table([{ name: "x" }], [[null], ["a\rb"], ["a\r\nb"], [""], [1]]);
+    assert.equal(one.toCSV(), 'x\r\n""\r\n"a\rb"\r\n"a\r\nb"\r\n""\r\n1\r\n');
+    assert.equal(one.toMarkdown().split(/[\r\n]/).length, 2 + 5 + 1);
+    assert.match(one.toMarkdown(), /\| a<br>b \|\n\| a<br>b \|/);
+    assert.doesNotMatch(one.toLatex(), /\r/);
+  });
+
   it("as CSV is read back: text, numbers to the last bit, null and the empty string apart", () =>
     fc.assert(
       fc.property(
