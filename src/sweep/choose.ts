@@ -59,7 +59,11 @@ export interface Front {
   readonly cSteps: number;
   /** The allocation with the least error within a budget. @throws RangeError if there is none. */
   best(budget: Budget): Allocation;
-  /** Where the front, in logarithms of size and error, bends most: farthest below the line between its ends. */
+  /**
+   * Where the front, in logarithms of size and error, bends most: farthest below the line between its ends. The smallest, if all
+   * errors are 0.
+   * @throws RangeError if nothing is smaller than the network.
+   */
   knee(): Allocation;
 }
 
@@ -159,23 +163,30 @@ function frontOf(
     allocation(net, choices, rest, 32 * all);
   const bySize = combine(layers).filter((choices) => choices.some((c) => c.compression));
   const totals = bySize.map((choices) => ({ choices, ...totalOf(choices) }));
-  const byFlops = () =>
-    combine(layers.map((choices) => choices.map((c) => ({ ...c, bits: c.flops })))).map((found) =>
-      found.map(
-        (c) =>
-          layers
-            .flat()
-            .find(
-              (one) => one.layer === c.layer && one.compression === c.compression,
-            ) as LayerChoice,
-      ),
+  /** The front in FLOPs and error. */
+  let flopsFront: readonly (readonly LayerChoice[])[] | undefined;
+  const byFlops = (): readonly (readonly LayerChoice[])[] => {
+    if (flopsFront) return flopsFront;
+    const priced = new Map<Priced, LayerChoice>();
+    const groups = layers.map((choices) =>
+      choices.map((choice) => {
+        const price: Priced = { bits: choice.flops, error: choice.error };
+        priced.set(price, choice);
+        return price;
+      }),
     );
-  const least = (within: readonly (readonly LayerChoice[])[], what: string): Allocation => {
+    flopsFront = combine(groups).map((found) => found.map((c) => priced.get(c) as LayerChoice));
+    return flopsFront;
+  };
+  const least = (
+    within: readonly (readonly LayerChoice[])[],
+    what: string,
+    fewest: () => string,
+  ): Allocation => {
     const [first, ...others] = within;
     if (!first) {
-      const smallest = totals.at(-1)?.bits ?? 0;
       throw new RangeError(
-        `best: no allocation has ${what}; the smallest takes ${Math.ceil((smallest + rest) / 8)} bytes. Give candidates that compress more.`,
+        `best: no allocation has ${what}; ${fewest()}. Give candidates that compress more.`,
       );
     }
     const error = (choices: readonly LayerChoice[]) => totalOf(choices).error;
@@ -195,9 +206,12 @@ function frontOf(
           (n, [kept]) => n - (kept as LayerChoice).flops,
           flopsOf(net, [], []).after,
         );
+        const flopsOfAll = (choices: readonly LayerChoice[]) =>
+          choices.reduce((n, { flops }) => n + flops, fixed);
         return least(
-          byFlops().filter((c) => c.reduce((n, { flops }) => n + flops, fixed) <= budget.maxFlops),
+          byFlops().filter((choices) => flopsOfAll(choices) <= budget.maxFlops),
           `at most ${budget.maxFlops} FLOPs`,
+          () => `the fewest are ${Math.min(...byFlops().map(flopsOfAll))} FLOPs`,
         );
       }
       const name = "maxBytes" in budget ? "maxBytes" : "minRatio";
@@ -206,10 +220,18 @@ function frontOf(
       return least(
         totals.filter((total) => total.bits + rest <= bits).map(({ choices }) => choices),
         name === "maxBytes" ? `at most ${value} bytes` : `a ratio of ${value} or more`,
+        () => `the smallest takes ${Math.ceil(((totals.at(-1)?.bits ?? chosen) + rest) / 8)} bytes`,
       );
     },
     knee() {
       const points = totals.filter(({ error }) => error > 0);
+      // Nothing is lost by any: the smallest.
+      if (points.length === 0) points.push(...totals.slice(-1));
+      if (points.length === 0) {
+        throw new RangeError(
+          "knee: no allocation is smaller than the network. Give candidates that compress more.",
+        );
+      }
       const [x, y] = [
         points.map(({ bits }) => Math.log(bits + rest)),
         points.map(({ error }) => Math.log(error)),

@@ -22,6 +22,8 @@ function all(groups: readonly (readonly Priced[])[]): Priced[][] {
 const sum = (choices: readonly Priced[], key: keyof Priced) =>
   choices.reduce((total, choice) => total + choice[key], 0);
 
+import { mapArrays } from "../../src/lc/arrays.ts";
+
 describe("allocations", () => {
   it("are the Pareto front of all choices, by brute force", () =>
     fc.assert(
@@ -100,6 +102,11 @@ describe("choose", function () {
       () => front.best({ maxBytes: 10 }),
       /at most 10 bytes; the smallest takes \d+ bytes/,
     );
+    assert.equal(front.best({ maxFlops: 20_000 }).error, slim.error);
+    assert.throws(
+      () => front.best({ maxFlops: 10 }),
+      /no allocation has at most 10 FLOPs; the fewest are \d+ FLOPs\. Give candidates/,
+    );
     assert.throws(() => front.best({ minRatio: 0 }), /minRatio must be a number above 0, got 0/);
     assert.ok(front.allocations.some(({ bits }) => bits === front.knee().bits));
     const { "text/plain": text } = small[displaySymbol]() as { "text/plain": string };
@@ -121,6 +128,17 @@ describe("choose", function () {
       }
       assert.ok(Math.abs(total - error) <= 1e-4 * error, `${total} ${error}`);
     }
+  });
+
+  it("takes the smallest where nothing is lost, and says where nothing is smaller", async () => {
+    const zeros = mapArrays(net.weights, (_key, data) => new Float32Array(data.length));
+    const front = await choose({ net: { ...net, weights: zeros }, candidates: few });
+    const smallest = Math.min(...front.allocations.map(({ bits }) => bits));
+    assert.deepEqual([front.knee().bits, front.knee().error], [smallest, 0]);
+    const large = () => [quantize({ levels: 2 ** 16 })] as never;
+    const none = await choose({ net: { ...net, weights: zeros }, candidates: large });
+    assert.deepEqual(none.allocations, []);
+    assert.throws(() => none.knee(), /knee: no allocation is smaller/);
   });
 
   it("refuses to choose from nothing, and stops at an abort", async () => {
