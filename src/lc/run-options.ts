@@ -150,7 +150,7 @@ export function checkImportance(network: Network, importance: Weights | undefine
 }
 
 /** The first thing in which `options` is not the run that made `state`; a longer μ schedule is the same run. */
-function otherRun(state: LCState, options: RunOptions): string | undefined {
+export function otherRun(state: LCState, options: RunOptions): string | undefined {
   const [was, now] = [state.run, runSpec(options)];
   const begun = Math.min(state.stepsDone + 1, was.mu.length);
   const pairs = {
@@ -176,7 +176,7 @@ export function checkBatch({ kind, batch }: LStep, { train, name }: Dataset): vo
 }
 
 /** The first thing two plans differ in, in words. A warm start needs the same network only. */
-function difference(a: PlanSpec, b: PlanSpec, tasks: boolean): string | undefined {
+export function difference(a: PlanSpec, b: PlanSpec, tasks: boolean): string | undefined {
   if (a.network !== b.network) return `network ${a.network}, not ${b.network}`;
   const parameters = [a, b].map((p) =>
     p.parameters.map(([key, r, c]) => `${key} ${r} × ${c}`).join(", "),

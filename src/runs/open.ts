@@ -5,6 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { fromRecipe } from "../data/readers.ts";
 import { hashData } from "../data/recipe.ts";
 import type { Engine } from "../engine/engine.ts";
+import { wasmEngine } from "../engine/wasm/engine.ts";
 import { LCError } from "../errors.ts";
 import { compress, type Plan } from "../lc/plan.ts";
 import type { Progress } from "../lc/progress.ts";
@@ -14,6 +15,7 @@ import type { LCState } from "../lc/state.ts";
 import { model, network } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { type Table, table } from "../table/table.ts";
+import { escapeMarkup } from "../text.ts";
 import { checkpoints } from "./checkpoints.ts";
 import { files, readRecord, readStart } from "./folder.ts";
 import { historyOf, readJournal } from "./journal.ts";
@@ -86,29 +88,61 @@ export async function openRun(dir: string): Promise<SavedRun> {
   return Object.freeze(saved);
 }
 
+interface Shown {
+  readonly "text/plain": string;
+  readonly "text/html": string;
+}
+
 /** Runs, newest first; shows itself as a table. */
 export interface SavedRuns extends ReadonlyArray<SavedRun>, Displayable {
   readonly table: Table;
+  /** Folders that hold something that cannot be read as a run, and why. */
+  readonly unreadable: readonly { readonly dir: string; readonly message: string }[];
 }
 
-/** The runs in the folders below `dir`, the newest first; reads only. Folders without a run are passed over. */
+/**
+ * The runs in the folders below `dir`, the newest first; reads only. Folders without a run are passed over, those whose record cannot
+ * be read are told as `unreadable`.
+ */
 export async function openRuns(dir: string): Promise<SavedRuns> {
   const folders = await readdir(dir, { withFileTypes: true });
   const runs: SavedRun[] = [];
+  const unreadable: { dir: string; message: string }[] = [];
   for (const folder of folders) {
     const path = join(dir, folder.name);
-    if (folder.isDirectory() && (await readRecord(path))) runs.push(await openRun(path));
+    if (!folder.isDirectory()) continue;
+    try {
+      if (!(await readRecord(path))) continue;
+      const run = await openRun(path);
+      // What it would be shown as: its record may be ours by its format only.
+      tableOf([run]);
+      runs.push(run);
+    } catch (error) {
+      unreadable.push({ dir: path, message: (error as Error).message });
+    }
   }
   runs.sort((a, b) => (a.record.created < b.record.created ? 1 : -1));
   const all = tableOf(runs);
   return Object.freeze(
-    Object.assign(runs, { table: all, [displaySymbol]: () => all[displaySymbol]() }),
+    Object.assign(runs, {
+      table: all,
+      unreadable,
+      [displaySymbol]: () => {
+        const { "text/plain": text, "text/html": html } = all[displaySymbol]() as unknown as Shown;
+        const lines = unreadable.map((one) => `${one.dir}: ${one.message}`);
+        return {
+          "text/plain": [text, ...lines].join("\n"),
+          "text/html": `${html}${lines.map((line) => `<p>${escapeMarkup(line)}</p>`).join("")}`,
+        };
+      },
+    }),
   );
 }
 
 /**
  * Goes on with the run in folder `dir`, to the same bytes as if it had never stopped; a finished one gives its solution.
- * @throws LCError LC_STATE if the data are others, cannot be read again, or a compression is the user's own: then
+ * @throws LCError LC_STATE if the data are others, cannot be read again, or it was run on another engine than WASM and none is given, or
+ * a compression is the user's own: then
  * `plan.run({ dir, … })` with the plan and the data that made it does the same.
  */
 export async function resume(
@@ -148,6 +182,13 @@ async function reopen(
     );
   }
   const { engine, signal } = given;
+  const usual = wasmEngine().name;
+  if (!engine && record.engine !== usual) {
+    throw new LCError(
+      "LC_STATE",
+      `${dir} was run on the engine ${record.engine}; here is ${usual}, which gives other bytes. Give the engine: resume(dir, { engine }).`,
+    );
+  }
   const options: RunOptions = {
     ...{ data, dir, seed, tolerance, evaluate, lStep: run.lStep, mu: run.mu },
     ...(importance ? { importance } : {}),

@@ -1,14 +1,15 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { wasmEngine } from "../engine/wasm/engine.ts";
+import { LCError } from "../errors.ts";
 import { LcRun } from "../lc/algorithm.ts";
 import type { Progress } from "../lc/progress.ts";
-import type { RunOptions } from "../lc/run-options.ts";
+import { difference, otherRun, type RunOptions } from "../lc/run-options.ts";
 import type { Solution } from "../lc/solution.ts";
 import type { LCState, PlanSpec } from "../lc/state.ts";
 import type { Task } from "../lc/task.ts";
 import type { Model } from "../net/network.ts";
-import { type Checkpoints, checkpoints } from "./checkpoints.ts";
+import { type Checkpoints, checkpoints, type Found } from "./checkpoints.ts";
 import { type Disk, disk, removeParts } from "./durable.ts";
 import { enterFolder, files } from "./folder.ts";
 import { historyOf, type Journal, type JournalEntry, openJournal, readJournal } from "./journal.ts";
@@ -42,7 +43,8 @@ export class RecordedRun {
     this.#tasks = tasks;
     this.#spec = spec;
     this.#options = rest;
-    this.#dir = dir;
+    // At once: the working directory may change before the run begins.
+    this.#dir = resolve(dir);
     this.#disk = on;
   }
 
@@ -67,12 +69,7 @@ export class RecordedRun {
       const path = join(this.#dir, files.journal);
       const entries = await readJournal(path);
       const { found, damaged } = await saved.newest();
-      const { mu } = this.#options;
-      if (found && found.state.stepsDone > mu.length) {
-        throw new RangeError(
-          `${this.#dir} has done ${found.state.stepsDone} steps of this run, but mu has only ${mu.length}.`,
-        );
-      }
+      if (found) this.#checkIsOurs(found, record.seed);
       const history = found ? historyOf(entries).filter((r) => isBefore(r, found.state)) : [];
       const broken = new Set(damaged.map(({ file }) => file));
       this.#best = bestOf(
@@ -104,6 +101,26 @@ export class RecordedRun {
       await journal?.close();
       await lock.release();
     }
+  }
+
+  /** A checkpoint that was copied here from another run would give neither run. */
+  #checkIsOurs({ file, state }: Found, seed: number): void {
+    const { mu } = this.#options;
+    const path = join(this.#dir, files.checkpoints, file);
+    if (state.stepsDone > mu.length) {
+      throw new RangeError(
+        `${this.#dir} has done ${state.stepsDone} steps of this run, but mu has only ${mu.length}.`,
+      );
+    }
+    const differs =
+      difference(state.plan, this.#spec, true) ??
+      otherRun(state, this.#options) ??
+      (state.seed === seed ? undefined : `seed was ${state.seed}, got ${seed}`);
+    if (!differs) return;
+    throw new LCError(
+      "LC_STATE",
+      `${path} is the state of another run than ${files.record} says: ${differs}. Remove that file to go on from the one before.`,
+    );
   }
 
   async *#follow(

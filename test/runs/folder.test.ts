@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { defineCompression } from "../../src/compression/compression.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { digits } from "../../src/data/digits.ts";
+import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { compress, specOf } from "../../src/lc/plan.ts";
 import { sgd } from "../../src/lc/schedules.ts";
 import { encodeState, type LCState } from "../../src/lc/state.ts";
@@ -351,6 +352,48 @@ describe("a run in a folder", function () {
       assert.throws(() => plan.steps({ ...options, dir, from: {} as never }), /dir or from/);
     }));
 
+  it("refuses another run's checkpoint, and another engine than it began with", () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, "a");
+      const mu = options.mu.slice(0, 1);
+      await plan.run({ ...options, mu, dir });
+      const state = (await plan.run({ ...options, mu, seed: 9 })).state as LCState;
+      const path = join(dir, "checkpoints", "000002.state");
+      const refuses = async (other: LCState, message: RegExp) => {
+        await writeFile(path, encodeState(other));
+        await assert.rejects(plan.run({ ...options, mu, dir }), { code: "LC_STATE", message });
+      };
+      await refuses(state, /000002\.state is the state of another run.*seed was 9, got 3/);
+      const ours = { ...state, seed: 3 };
+      const lStep = sgd({ rate: 0.1, epochs: 2, batch: 64 });
+      await refuses({ ...ours, run: { ...ours.run, lStep } }, /another run.*lStep was .*0\.1/);
+      await refuses({ ...ours, plan: { ...ours.plan, tasks: [] } }, /another run.*task/);
+      await rm(path);
+      const record = JSON.parse(await readFile(join(dir, "run.json"), "utf8"));
+      await writeFile(join(dir, "run.json"), JSON.stringify({ ...record, engine: "tfjs" }));
+      await assert.rejects(resume(dir), {
+        code: "LC_STATE",
+        message: /was run on the engine tfjs; here is wasm.*resume\(dir, \{ engine \}\)/,
+      });
+      assert.equal((await resume(dir, { engine: wasmEngine() })).status, "finished");
+    }));
+
+  it("stays in its folder when the working directory changes before it begins", () =>
+    withFolder(async (folder) => {
+      const before = process.cwd();
+      await mkdir(join(folder, "elsewhere"));
+      process.chdir(folder);
+      try {
+        const steps = plan.steps({ ...options, dir: "mine" });
+        process.chdir("elsewhere");
+        await steps.next();
+        await steps.return(undefined as never);
+      } finally {
+        process.chdir(before);
+      }
+      assert.equal((await openRun(join(folder, "mine"))).history.length, 1);
+    }));
+
   it("left in the middle of its loop or by a signal, goes on to the same bytes", () =>
     withFolder(async (dir) => {
       const whole = digestOf(await plan.run(options));
@@ -444,5 +487,25 @@ describe("a run in a folder", function () {
       const { "text/plain": text } = (await runs[displaySymbol]()) as { "text/plain": string };
       assert.match(text, /fc1: quantize\(K = 4\).*stopped.*0 of 1/);
       await assert.rejects(openRun(folder), { code: "LC_STATE", message: /no run was kept there/ });
+      for (const [name, record] of [
+        ["bad", "{"],
+        ["poor", '{"format":1}'],
+      ] as const) {
+        await mkdir(join(folder, name));
+        await writeFile(join(folder, name, "run.json"), record);
+      }
+      const both = await openRuns(folder);
+      assert.equal(both.length, 2);
+      const unreadable = [...both.unreadable].sort((a, b) => (a.dir < b.dir ? -1 : 1));
+      assert.deepEqual(
+        unreadable.map(({ dir }) => dir),
+        [join(folder, "bad"), join(folder, "poor")],
+      );
+      assert.match(
+        unreadable[0]?.message ?? "",
+        /is not the record of a run that this lclab reads/,
+      );
+      const { "text/plain": shown } = (await both[displaySymbol]()) as { "text/plain": string };
+      assert.match(shown, /bad: LC_STATE/);
     }));
 });
