@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
@@ -17,6 +18,9 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
   lclab doctor [--json]                                say what is there, what is missing and how to get it
   lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
       -p NAME=VALUE                                    set a parameter, after the cell tagged "parameters"; JSON or text
+  lclab sweep status | attach | stop FOLDER            say where a sweep stands; go on with it and follow; stop it
+  lclab worker [--redis URL] [--queue NAME]            do points of sweeps that are in a BullMQ queue
+      --concurrency N --threads N                      points at a time, and threads of each; default 1 and all cores
   lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
   lclab version
 `;
@@ -93,6 +97,32 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     const { runNotebook } = await import("./run/command.ts");
     return runNotebook(positionals[0], output, parameter);
   },
+  async sweep(args) {
+    const { positionals } = parse({ args, allowPositionals: true, options: {} });
+    const { sweepActions, sweepCommand } = await import("../src/sweep/command.ts");
+    const [given, dir] = positionals;
+    const action = sweepActions.find((one) => one === given);
+    if (action === undefined || dir === undefined || positionals.length !== 2)
+      throw new UsageError(`lclab sweep: write lclab sweep ${sweepActions.join(" | ")} FOLDER`);
+    return sweepCommand(action, dir);
+  },
+  async worker(args) {
+    const { values } = parse({
+      args,
+      options: {
+        redis: { type: "string" },
+        queue: { type: "string" },
+        concurrency: { type: "string" },
+        threads: { type: "string" },
+      },
+    });
+    const { redis: url = "redis://127.0.0.1:6379", queue = "lclab" } = values;
+    const concurrency = Number(values.concurrency ?? 1);
+    const cores = Math.max(1, Math.floor(availableParallelism() / concurrency));
+    const threads = Number(values.threads ?? cores);
+    const { workerCommand } = await import("../src/sweep/command.ts");
+    return workerCommand({ url, queue, concurrency, threads });
+  },
   async version() {
     console.log(version());
     return 0;
@@ -162,8 +192,11 @@ async function main([given, ...args]: string[]): Promise<number> {
       );
     return await commands[command](args);
   } catch (error) {
-    const { message, stack } = error as Error;
-    console.error(error instanceof UsageError ? message : (stack ?? message));
+    const { message, stack, code } = error as Error & { code?: string };
+    // The library's errors are written for people, too.
+    const known =
+      error instanceof UsageError || error instanceof RangeError || code?.startsWith("LC_");
+    console.error(known ? message : (stack ?? message));
     return error instanceof UsageError ? 2 : 1;
   }
 }

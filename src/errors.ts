@@ -3,6 +3,7 @@ export type LCErrorCode =
   | "LC_NONFINITE"
   | "LC_DIVERGED"
   | "LC_DATA"
+  | "LC_DISK"
   | "LC_STATE"
   | "LC_ENGINE"
   | "LC_MEMORY";

@@ -109,4 +109,34 @@ export { fromTfjs, toTfjs, writeTfjs } from "./net/tfjs.ts";
 export type { Tf, TfLayersModel, TfTensor } from "./net/tfjs-module.ts";
 export { alexnet, initialWeights, lenet5, lenet300, nin, resnet, vgg16 } from "./net/zoo.ts";
 export { show } from "./notebook.ts";
+export {
+  openRun,
+  openRuns,
+  type ReopenOptions,
+  type RunStatus,
+  resume,
+  type SavedRun,
+  type SavedRuns,
+} from "./runs/open.ts";
+export type { RunRecord } from "./runs/record.ts";
+export {
+  type Allocation,
+  type Budget,
+  type ChooseOptions,
+  candidates,
+  choose,
+  type Front,
+} from "./sweep/choose.ts";
+export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
+export { bull, pool, slurm } from "./sweep/executors.ts";
+export type { SweepPoint } from "./sweep/follow.ts";
+export type { SweepResult } from "./sweep/result.ts";
+export {
+  attachSweep,
+  openSweep,
+  type Sweep,
+  type SweepOptions,
+  stopSweep,
+  sweep,
+} from "./sweep/sweep.ts";
 export { type Table, table } from "./table/table.ts";

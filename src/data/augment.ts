@@ -1,4 +1,5 @@
 import type { Dataset } from "./dataset.ts";
+import { recipeOf, withRecipe } from "./recipe.ts";
 import { shownDataset } from "./shown.ts";
 
 /** Random changes of the training images, drawn anew for each example and epoch. */
@@ -24,7 +25,9 @@ export function augmented(data: Dataset, options: Partial<Augmentation> = {}): D
   const { flip = true, crop = 4 } = options;
   const augment = Object.freeze({ flip, crop });
   checkAugmentation("augmented", { ...data, augment });
-  return shownDataset({ ...data, augment });
+  const made = recipeOf(data);
+  const whole = shownDataset({ ...data, augment });
+  return made ? withRecipe(whole, "augmented", { of: made, ...augment }) : whole;
 }
 
 /** @throws RangeError if the augmentation of `data` is out of range. */

@@ -5,6 +5,7 @@ import { grouped } from "../text.ts";
 import { type Augmentation, augmented } from "./augment.ts";
 import { type Dataset, meanOf, type Split, take } from "./dataset.ts";
 import { dataFolder } from "./folders.ts";
+import { withRecipe } from "./recipe.ts";
 import { shownDataset } from "./shown.ts";
 import { locate, readUnpacked } from "./unpack.ts";
 
@@ -105,7 +106,8 @@ export async function cifar10(
     mean: await meanOf(train, shape, options.mean ?? "pixel"),
   });
   const { augment = false } = options;
-  return augment ? augmented(data, augment === true ? {} : augment) : data;
+  const whole = augment ? augmented(data, augment === true ? {} : augment) : data;
+  return withRecipe(whole, "cifar10", options);
 }
 
 const losslessFile = "lossless_first4000_train.bin";

@@ -1,5 +1,6 @@
 import { type Random, random } from "../math/random.ts";
 import { type Dataset, meanImage, type Split } from "./dataset.ts";
+import { withRecipe } from "./recipe.ts";
 import { shownDataset } from "./shown.ts";
 
 /** A pen stroke: control points of a uniform quadratic B-spline, x to the right, y down, about 0…1. */
@@ -198,7 +199,7 @@ export function digits(
     }
   }
   const train = draw(trainCount, random(seed, 0xd191, 1));
-  return shownDataset({
+  const data = shownDataset({
     name: "procedural digits",
     source: `digits drawn by lclab (seed ${seed}); no data set was read`,
     shape: [side, side, 1],
@@ -207,6 +208,7 @@ export function digits(
     test: draw(testCount, random(seed, 0xd191, 2)),
     mean: meanImage(train, side * side),
   });
+  return withRecipe(data, "digits", { trainCount, testCount, seed });
 }
 
 function draw(count: number, rng: Random): Split {

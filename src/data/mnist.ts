@@ -6,6 +6,7 @@ import { digits } from "./digits.ts";
 import { type DownloadOptions, downloadRelease } from "./download.ts";
 import { cacheFolder, dataFolder } from "./folders.ts";
 import { readIdx } from "./idx.ts";
+import { withRecipe } from "./recipe.ts";
 import { type Release, releases } from "./releases.ts";
 import { shownDataset } from "./shown.ts";
 import { locate } from "./unpack.ts";
@@ -29,7 +30,8 @@ export interface MnistOptions {
  * @throws LCError LC_DATA naming the file that is missing or damaged.
  */
 export function mnist(options: MnistOptions = {}): Promise<Dataset> {
-  return read("mnist", "MNIST", "LeCun, Cortes and Burges", releases.mnist, options);
+  const release = releases.mnist;
+  return read("mnist", "MNIST", "LeCun, Cortes and Burges", release, options);
 }
 
 /**
@@ -53,7 +55,8 @@ export async function mnistOrDigits(
   if (!folder) return digits(options);
   const { trainCount, testCount } = options;
   const data = await mnist({ folder, ...(trainCount !== undefined && { trainCount }) });
-  return shownDataset({ ...data, test: take("mnist", data.test, testCount) });
+  const part = shownDataset({ ...data, test: take("mnist", data.test, testCount) });
+  return withRecipe(part, "mnistOrDigits", options);
 }
 
 async function read(
@@ -68,7 +71,7 @@ async function read(
     split(who, folder, "train"),
     split(who, folder, "t10k"),
   ]);
-  return shownDataset({
+  const data = shownDataset({
     name,
     source: `${name} (${authors}), read from ${folder}`,
     shape: [28, 28, 1],
@@ -77,6 +80,9 @@ async function read(
     test,
     mean: await meanOf(train, [28, 28, 1], "pixel"),
   });
+  // What was downloaded is there now, and a retry elsewhere goes to no network unasked.
+  const { download: _, ...rest } = options;
+  return withRecipe(data, who, rest);
 }
 
 async function place(who: string, release: Release, options: MnistOptions): Promise<string> {

@@ -61,11 +61,20 @@ export class LcRun {
   #started = 0;
   readonly #largestImportance: number;
 
-  constructor(model: Model, tasks: readonly Task[], spec: PlanSpec, options: RunOptions) {
+  /** @param before What earlier processes of the same run reported, if it goes on. */
+  constructor(
+    model: Model,
+    tasks: readonly Task[],
+    spec: PlanSpec,
+    options: RunOptions,
+    before: { readonly history: readonly Progress[]; readonly notes: readonly string[] } = none,
+  ) {
     this.#model = model;
     this.#tasks = tasks;
     this.#spec = spec;
     this.#options = options;
+    this.#history.push(...before.history);
+    this.#notes.push(...before.notes);
     this.#parameters = tasks.map((task) => parametersOf(model, task));
     this.#keys = this.#parameters.flat().map(({ key }) => key);
     const { importance = {} } = options;
@@ -93,7 +102,9 @@ export class LcRun {
       this.state = state;
       await session.write(state.weights, state.velocity, state.secondMoments);
       if (!from) yield await this.#stepRecord(session, state);
-      while (state.stepsDone < mu.length && !signal.aborted) {
+      // The run that made `from` may have ended there by its tolerance.
+      let near = from !== undefined && this.#isAfterStep(from) && this.#distance(from) < tolerance;
+      while (!near && state.stepsDone < mu.length && !signal.aborted) {
         yield* this.#lStep(session, signal);
         const next = await this.#cStep(session, signal);
         if (!next) break;
@@ -101,11 +112,11 @@ export class LcRun {
         this.state = state;
         const record = await this.#stepRecord(session, state);
         yield record;
-        if (record.distance < tolerance) break;
+        near = record.distance < tolerance;
       }
       const { evaluate = "every" } = this.#options;
       const missing = this.#scores.testErrors === undefined;
-      if (evaluate === "last" || (evaluate === "every" && missing)) {
+      if (evaluate !== "never" && missing) {
         const { thetas } = this.state;
         await this.#evaluate(session, this.state, deltasOf(this.#model, this.#tasks, thetas));
       }
@@ -115,6 +126,17 @@ export class LcRun {
       release();
       await Promise.all([opened?.close(), this.#cStepper.close()]);
     }
+  }
+
+  /** A state as a C step has left it; another one's w has moved on since. */
+  #isAfterStep({ stepsDone, epoch, batch }: LCState): boolean {
+    return stepsDone > 0 && epoch === 0 && batch === 0;
+  }
+
+  /** ‖w − Δ(Θ)‖ / ‖w‖. */
+  #distance({ weights, thetas }: LCState): number {
+    const { norm, gap } = distances(weights, deltasOf(this.#model, this.#tasks, thetas));
+    return Math.sqrt(gap / norm);
   }
 
   /** Θ ← argmin ‖w − Δ(Θ)‖²: the state before the first L step. */
@@ -271,11 +293,17 @@ export class LcRun {
 
   /** The record of a finished C step (or direct compression): storage, distortion, and what Δ(Θ) achieves. */
   async #stepRecord(session: EngineSession, state: LCState): Promise<Progress> {
-    const { evaluate = "every", mu, lStep } = this.#options;
+    const { evaluate = "every", mu, lStep, tolerance = 0 } = this.#options;
     const deltas = deltasOf(this.#model, this.#tasks, state.thetas);
-    if (evaluate === "every") await this.#evaluate(session, state, deltas);
-    const { testErrors: _, ...scores } = this.#scores;
     const { norm, gap } = distances(state.weights, deltas);
+    const distance = Math.sqrt(gap / norm);
+    const isNear = this.#isAfterStep(state) && distance < tolerance;
+    const isLast = state.stepsDone === mu.length || isNear;
+    // Before the record is made: it is what a journal keeps.
+    if (evaluate === "every" || (evaluate === "last" && isLast)) {
+      await this.#evaluate(session, state, deltas);
+    }
+    const { testErrors: _, ...scores } = this.#scores;
     const { bits, ratio } = sizeOf(this.#model.network, this.#tasks, state.thetas);
     const last = this.#history.at(-1);
     const epochs = state.stepsDone === 0 ? 0 : (last?.epochs ?? lStep.epochs);
@@ -287,7 +315,7 @@ export class LcRun {
       rate: state.stepsDone > 0 ? this.#rate(state.stepsDone - 1, mu[state.stepsDone - 1] ?? 0) : 0,
       loss: last?.loss ?? Number.NaN,
       penalty: last?.penalty ?? 0,
-      distance: Math.sqrt(gap / norm),
+      distance,
       distortion: gap,
       bits,
       ratio,
@@ -356,6 +384,8 @@ export class LcRun {
     });
   }
 }
+
+const none = { history: [], notes: [] } as const;
 
 /** Of a parameter without importance weights. */
 const one = Float32Array.of(1);

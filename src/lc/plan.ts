@@ -1,6 +1,7 @@
 import type { Compression } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
 import { model as checkModel, type Model, unknownLayer, type Weights } from "../net/network.ts";
+import { RecordedRun } from "../runs/recorder.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
 import { shownPlan } from "./plan-table.ts";
@@ -75,7 +76,9 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
       checkRun(spec, options);
       checkImportance(model.network, options.importance);
       checkWeighted(tasks, options.importance);
-      return run(new LcRun(model, tasks, spec, options));
+      const { dir, ...rest } = options;
+      if (dir === undefined) return run(new LcRun(model, tasks, spec, rest));
+      return run(new RecordedRun(model, tasks, spec, { ...rest, dir }));
     },
     async run(options: RunOptions) {
       const steps = self.steps(options);
@@ -89,7 +92,7 @@ function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string,
 }
 
 /** The generator of a run with the run's newest state on it. */
-function run(lc: LcRun): Run<Record<string, unknown>> {
+function run(lc: LcRun | RecordedRun): Run<Record<string, unknown>> {
   const steps = lc.steps();
   return Object.defineProperty(steps, "state", { get: () => lc.state }) as Run<
     Record<string, unknown>
@@ -155,7 +158,8 @@ function check(model: Model, tasks: readonly Task[], added: readonly Task[]): vo
   }
 }
 
-function specOf(model: Model, tasks: readonly Task[]): PlanSpec {
+/** Layers and compressions of a plan, and its network, as plain data. */
+export function specOf(model: Model, tasks: readonly Task[]): PlanSpec {
   return {
     network: model.network.name,
     parameters: model.network.parameters.map(({ key, rows, cols }) => [key, rows, cols] as const),

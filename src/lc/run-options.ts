@@ -32,6 +32,11 @@ export interface RunOptions {
   readonly engine?: Engine;
   /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */
   readonly signal?: AbortSignal;
+  /**
+   * Folder that keeps the run: its record, its history, and a checkpoint after every LC step. If it holds this run already, the
+   * run goes on from there, and gives the same bytes as if it had never stopped.
+   */
+  readonly dir?: string;
 }
 
 /**
@@ -63,6 +68,11 @@ export function checkRun(plan: PlanSpec, options: RunOptions): void {
   if (from && warmStart) {
     throw new RangeError(
       "steps: give from or warmStart, not both. from continues a run, warmStart begins one.",
+    );
+  }
+  if (options.dir !== undefined && from) {
+    throw new RangeError(
+      "steps: give dir or from, not both. With dir the run goes on from the newest checkpoint in that folder.",
     );
   }
   for (const [name, state] of Object.entries({ from, warmStart })) {
@@ -104,10 +114,11 @@ export function runSpec({ lStep, mu, data, importance }: RunOptions): LCState["r
   };
 }
 
-function digest(importance: Weights): string {
+/** SHA-256 of arrays with their keys, in the order of the keys. */
+export function digest(arrays: Weights): string {
   const hash = createHash("sha256");
-  for (const key of Object.keys(importance).sort()) {
-    const { buffer, byteOffset, byteLength } = importance[key] as Float32Array;
+  for (const key of Object.keys(arrays).sort()) {
+    const { buffer, byteOffset, byteLength } = arrays[key] as Float32Array;
     hash.update(key).update(new Uint8Array(buffer, byteOffset, byteLength));
   }
   return hash.digest("hex");
@@ -139,7 +150,7 @@ export function checkImportance(network: Network, importance: Weights | undefine
 }
 
 /** The first thing in which `options` is not the run that made `state`; a longer μ schedule is the same run. */
-function otherRun(state: LCState, options: RunOptions): string | undefined {
+export function otherRun(state: LCState, options: RunOptions): string | undefined {
   const [was, now] = [state.run, runSpec(options)];
   const begun = Math.min(state.stepsDone + 1, was.mu.length);
   const pairs = {
@@ -165,7 +176,7 @@ export function checkBatch({ kind, batch }: LStep, { train, name }: Dataset): vo
 }
 
 /** The first thing two plans differ in, in words. A warm start needs the same network only. */
-function difference(a: PlanSpec, b: PlanSpec, tasks: boolean): string | undefined {
+export function difference(a: PlanSpec, b: PlanSpec, tasks: boolean): string | undefined {
   if (a.network !== b.network) return `network ${a.network}, not ${b.network}`;
   const parameters = [a, b].map((p) =>
     p.parameters.map(([key, r, c]) => `${key} ${r} × ${c}`).join(", "),

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { CompressionSpec } from "../compression/contract.ts";
 import type { Augmentation } from "../data/augment.ts";
 import { LCError } from "../errors.ts";
+import { decode, decodeSlowly, encode, encodeSlowly } from "./container.ts";
 import type { LStep, Schedule } from "./schedules.ts";
 
 /**
@@ -68,78 +68,32 @@ export interface PlanSpec {
   }[];
 }
 
-const arrayTypes = {
-  Float32Array,
-  Float64Array,
-  Int8Array,
-  Int16Array,
-  Int32Array,
-  Uint8Array,
-  Uint16Array,
-  Uint32Array,
-};
-type ArrayName = keyof typeof arrayTypes;
+const [magic, what] = ["lclab state 1\n", "saved state"];
 
-const magic = "lclab state 1\n";
-
-/**
- * A state as bytes: a first line, the length of a JSON header, the header, the arrays (little-endian, each at a multiple
- * of 8), and the SHA-256 of all before. The same state gives the same bytes.
- */
+/** A state as bytes, with a checksum (see container.ts). The same state gives the same bytes. */
 export function encodeState(state: LCState): Uint8Array {
-  const arrays: Uint8Array[] = [];
-  let offset = 0;
-  const json = JSON.stringify(state, (_key, value) => {
-    if (!ArrayBuffer.isView(value)) return value;
-    const type = value.constructor.name as ArrayName;
-    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-    const length = (value as unknown as ArrayLike<number>).length;
-    const entry = { $array: type, offset, length };
-    const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
-    padded.set(bytes);
-    arrays.push(padded);
-    offset += padded.length;
-    return entry;
-  });
-  const header = Buffer.from(json);
-  const start = Buffer.alloc(magic.length + 4);
-  start.write(magic, "latin1");
-  start.writeUInt32LE(header.length, magic.length);
-  const body = Buffer.concat([start, header, ...arrays]);
-  return Buffer.concat([body, createHash("sha256").update(body).digest()]);
+  return encode(magic, state);
 }
 
 /** @throws LCError LC_STATE if the bytes are not a whole, undamaged state. */
 export function decodeState(bytes: Uint8Array): LCState {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.toString("latin1", 0, magic.length) !== magic) {
-    throw new LCError(
-      "LC_STATE",
-      `these ${bytes.length} bytes are not a saved state: they do not start with "${magic.trim()}".`,
-    );
-  }
-  const body = buffer.subarray(0, Math.max(0, buffer.length - 32));
-  if (!createHash("sha256").update(body).digest().equals(buffer.subarray(body.length))) {
-    throw new LCError(
-      "LC_STATE",
-      `the saved state is damaged or cut off (${bytes.length} bytes; its checksum does not match). Use the one before.`,
-    );
-  }
-  const from = magic.length + 4;
-  const dataAt = from + body.readUInt32LE(magic.length);
-  const state = JSON.parse(body.toString("utf8", from, dataAt), (_key, value) => {
-    if (value === null || typeof value !== "object" || !("$array" in value)) return value;
-    const ArrayType = arrayTypes[value.$array as ArrayName];
-    const start = body.byteOffset + dataAt + value.offset;
-    // Copied, so that the arrays are aligned and do not keep the whole file in memory.
-    const copy = body.buffer.slice(start, start + value.length * ArrayType.BYTES_PER_ELEMENT);
-    return new ArrayType(copy as ArrayBuffer);
-  }) as LCState;
-  if (state.version !== 2) {
-    throw new LCError(
-      "LC_STATE",
-      `the saved state has version ${state.version}; this lclab reads version 2. Start the run again.`,
-    );
-  }
-  return state;
+  return ofThisVersion(decode(magic, what, bytes) as LCState);
+}
+
+/** As `encodeState`, letting other events in; the state must not change meanwhile. */
+export function encodeStateSlowly(state: LCState): Promise<Uint8Array> {
+  return encodeSlowly(magic, state);
+}
+
+/** As `decodeState`, letting other events in. */
+export async function decodeStateSlowly(bytes: Uint8Array): Promise<LCState> {
+  return ofThisVersion((await decodeSlowly(magic, what, bytes)) as LCState);
+}
+
+function ofThisVersion(state: LCState): LCState {
+  if (state.version === 2) return state;
+  throw new LCError(
+    "LC_STATE",
+    `the saved state has version ${state.version}; this lclab reads version 2. Start the run again.`,
+  );
 }

@@ -1,5 +1,8 @@
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { escapeMarkup } from "../text.ts";
+import { type Arquero, arquero, type Danfo, danfo, type Polars, polars } from "./adapters.ts";
+import { csv, latex, markdown } from "./formats.ts";
+import { parquet } from "./parquet.ts";
 
 /** A cell: numbers are shown as given by `format` of their column. */
 export type Cell = string | number | boolean | null;
@@ -16,6 +19,22 @@ export interface Table extends Displayable {
   readonly rows: readonly (readonly Cell[])[];
   toText(): string;
   toHTML(): string;
+  /** Comma-separated, numbers in full; null is an empty field, in a table of one column `""`. */
+  toCSV(): string;
+  /** For GitHub and reports; cells as they are shown, as in `toLatex`. */
+  toMarkdown(): string;
+  /** A `tabular` for the booktabs package. */
+  toLatex(): string;
+  /** An object per row. */
+  toRecords(): Record<string, Cell>[];
+  /** An Apache Parquet file. Columns of several types become text, as in the three below. */
+  toParquet(): Promise<Uint8Array>;
+  /** A DataFrame of the user's `danfojs-node`, its numbers in float32 columns by name only. */
+  toDanfo<Frame>(dfd: Danfo<Frame>): Frame;
+  /** A DataFrame of the user's `nodejs-polars`. */
+  toPolars<Frame>(pl: Polars<Frame>): Frame;
+  /** A table of the user's `arquero`. */
+  toArquero<Frame>(aq: Arquero<Frame>): Frame;
 }
 
 /** @example table([{ name: "n" }], [[1]]).toText()   //=> "n\n1" */
@@ -29,9 +48,22 @@ export function table(columns: readonly Column[], rows: readonly (readonly Cell[
   const shown = (): string[][] =>
     rows.map((row) => row.map((cell, j) => text(cell, columns[j] as Column)));
   const right = columns.map((_, j) => rows.some((row) => typeof row[j] === "number"));
+  const all = () => ({ names: columns.map(({ name }) => name), rows: shown(), right });
+  const grid = { columns, rows };
   const self: Table = {
     columns,
     rows,
+    toCSV: () => csv(grid),
+    toMarkdown: () => markdown(all()),
+    toLatex: () => latex(all()),
+    toRecords: () =>
+      rows.map((row) =>
+        Object.fromEntries(columns.map(({ name }, j) => [name, row[j] as Cell] as const)),
+      ),
+    toParquet: () => parquet(grid),
+    toDanfo: (dfd) => danfo(dfd, grid),
+    toPolars: (pl) => polars(pl, grid),
+    toArquero: (aq) => arquero(aq, grid),
     toText() {
       const all = [columns.map(({ name }) => name), ...shown()];
       const widths = columns.map((_, j) =>

@@ -114,6 +114,34 @@ describe("the LC algorithm with an exact L step", () => {
     assert.ok(history.length < 80);
   });
 
+  it("that ended by its tolerance, gone on with, does no step more", async () => {
+    const engine = quadraticEngine(goal);
+    const mu = geometric({ from: 0.01, factor: 1.5, steps: 40 });
+    const options = { data, lStep, mu, engine, tolerance: 1e-2 };
+    const { state } = await plan.run(options);
+    const again = await plan.run({ ...options, from: state });
+    assert.equal(again.status, "finished");
+    assert.deepEqual(again.state, state);
+    const closer = await plan.run({ ...options, from: state, tolerance: 1e-3 });
+    assert.ok((closer.state?.stepsDone ?? 0) > (state?.stepsDone ?? 0));
+  });
+
+  it("evaluates the last step before its record is made, and no other", async () => {
+    const engine = quadraticEngine(goal);
+    const mu = geometric({ from: 0.01, factor: 1.5, steps: 40 });
+    for (const tolerance of [0, 1e-2]) {
+      const options = { data, lStep, mu, engine, tolerance };
+      const every = await plan.run(options);
+      const last = await plan.run({ ...options, evaluate: "last" });
+      const scored = last.history.filter(({ trainLoss }) => trainLoss !== undefined);
+      assert.deepEqual(
+        scored.map(({ step, trainLoss, testError }) => [step, trainLoss, testError]),
+        [[last.state?.stepsDone, every.trainLoss, every.testError]],
+      );
+      assert.deepEqual(last.state, every.state);
+    }
+  });
+
   it("reports NaN losses with the state before and what to change", async () => {
     const engine = quadraticEngine(goal);
     const { open } = engine;

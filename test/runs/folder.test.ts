@@ -1,0 +1,511 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defineCompression } from "../../src/compression/compression.ts";
+import { quantize } from "../../src/compression/quantize.ts";
+import { digits } from "../../src/data/digits.ts";
+import { wasmEngine } from "../../src/engine/wasm/engine.ts";
+import { compress, specOf } from "../../src/lc/plan.ts";
+import { sgd } from "../../src/lc/schedules.ts";
+import { encodeState, type LCState } from "../../src/lc/state.ts";
+import type { Matrix } from "../../src/math/matrix.ts";
+import { displaySymbol } from "../../src/notebook.ts";
+import { checkpoints } from "../../src/runs/checkpoints.ts";
+import { type Disk, disk, writeDurably } from "../../src/runs/durable.ts";
+import { openJournal, readJournal } from "../../src/runs/journal.ts";
+import { lockFolder } from "../../src/runs/lock.ts";
+import { openRun, openRuns, resume } from "../../src/runs/open.ts";
+import { RecordedRun } from "../../src/runs/recorder.ts";
+import { digestOf, options, plan, withFolder } from "./support.ts";
+
+const failure = (code: string): NodeJS.ErrnoException =>
+  Object.assign(new Error(`${code}: made by the test`), { code });
+
+/** A disk on which one operation of the K-th file fails. */
+function failingDisk(
+  where: "write" | "sync" | "rename" | "folder",
+  code: string,
+  at: number,
+): Disk {
+  let files = -1;
+  const fails = (what: string): boolean => what === where && files === at;
+  return {
+    ...disk,
+    async create(path) {
+      files++;
+      const file = await disk.create(path);
+      return {
+        write: async (...args: Parameters<typeof file.write>) => {
+          if (fails("write")) throw failure(code);
+          return file.write(...args);
+        },
+        sync: async () => {
+          if (fails("sync")) throw failure(code);
+          return file.sync();
+        },
+        close: () => file.close(),
+      } as unknown as typeof file;
+    },
+    async rename(from, to) {
+      if (fails("rename")) throw failure(code);
+      return disk.rename(from, to);
+    },
+    async syncFolder(path) {
+      if (fails("folder")) throw failure(code);
+      return disk.syncFolder(path);
+    },
+  };
+}
+
+describe("a file written durably", () => {
+  it("is the old one or the new one, whatever fails, and leaves nothing beside it", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "a");
+      await writeDurably(path, Buffer.from("old"));
+      for (const where of ["write", "sync", "rename"] as const) {
+        for (const code of ["ENOSPC", "EIO"]) {
+          await assert.rejects(
+            writeDurably(path, Buffer.from("newer"), failingDisk(where, code, 0)),
+            {
+              code: "LC_DISK",
+              message: new RegExp(`cannot write .*${code}.*needs 5 bytes, \\d+ are free`),
+            },
+          );
+          assert.equal(await readFile(path, "utf8"), "old");
+          assert.deepEqual(await readdir(folder), ["a"]);
+        }
+      }
+      await writeDurably(path, Buffer.from("newer"));
+      assert.equal(await readFile(path, "utf8"), "newer");
+    }));
+
+  it("is whole when the system writes it in pieces", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "a");
+      const slow: Disk = {
+        ...disk,
+        async create(to) {
+          const file = await disk.create(to);
+          return {
+            write: (bytes: Uint8Array, from: number) => file.write(bytes, from, 1),
+            sync: () => file.sync(),
+            close: () => file.close(),
+          } as unknown as typeof file;
+        },
+      };
+      await writeDurably(path, Buffer.from("piece by piece"), slow);
+      assert.equal(await readFile(path, "utf8"), "piece by piece");
+    }));
+});
+
+describe("a journal", () => {
+  it("keeps NaN and infinities, and what comes after a torn line", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "journal.jsonl");
+      const first = await openJournal(path);
+      await first.append({ type: "checkpoint", file: "a", trainLoss: Number.NaN });
+      await first.append({ type: "checkpoint", file: "b", trainLoss: Number.POSITIVE_INFINITY });
+      await first.close();
+      const { length } = await readFile(path);
+      await truncate(path, length - 7);
+      const second = await openJournal(path);
+      await second.append({ type: "checkpoint", file: "c", trainLoss: 1 });
+      await second.close();
+      assert.deepEqual(await readJournal(path), [
+        { type: "checkpoint", file: "a", trainLoss: Number.NaN },
+        { type: "checkpoint", file: "c", trainLoss: 1 },
+      ]);
+    }));
+});
+
+describe("a journal on a disk", () => {
+  it("is whole when the system writes it in pieces, says LC_DISK when it is full, and goes on after", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "journal.jsonl");
+      let full = false;
+      const on: Disk = {
+        ...disk,
+        async append(to) {
+          const file = await disk.append(to);
+          return {
+            write: (bytes: Uint8Array, from: number) => {
+              if (full && from > 9) throw failure("ENOSPC");
+              return file.write(bytes, from, 1);
+            },
+            sync: () => file.sync(),
+            stat: () => file.stat(),
+            close: () => file.close(),
+          } as unknown as typeof file;
+        },
+      };
+      const journal = await openJournal(path, undefined, on);
+      const entry = (file: string) => ({ type: "checkpoint", file, trainLoss: 1 }) as const;
+      await journal.append(entry("é"));
+      full = true;
+      await assert.rejects(journal.append(entry("b")), {
+        code: "LC_DISK",
+        message: /journal\.jsonl: ENOSPC.*It needs \d+ bytes/,
+      });
+      full = false;
+      const files = Array.from({ length: 20 }, (_, i) => `at once ${i}`);
+      await Promise.all(files.map((file) => journal.append(entry(file), { sync: true })));
+      await journal.close();
+      assert.deepEqual(await readJournal(path), ["é", ...files].map(entry));
+    }));
+
+  it("is not written to when its check says no", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "journal.jsonl");
+      const journal = await openJournal(path, () => Promise.reject(new Error("lost")));
+      await assert.rejects(journal.append({ type: "checkpoint", file: "a", trainLoss: 1 }), /lost/);
+      await journal.close();
+      assert.equal(await readFile(path, "utf8"), "");
+    }));
+});
+
+describe("a folder's lock", () => {
+  it("is one process's, and taken over from a dead one only", () =>
+    withFolder(async (folder) => {
+      const lock = await lockFolder(folder);
+      await assert.rejects(lockFolder(folder), {
+        code: "LC_STATE",
+        message: new RegExp(`is in use by process ${process.pid} on `),
+      });
+      await lock.release();
+      await (await lockFolder(folder)).release();
+      const ended = spawn(process.execPath, ["-e", ""]);
+      await once(ended, "exit");
+      const dead = { pid: ended.pid, host: hostname(), started: "1", token: "x", attempt: 0 };
+      // A number that came back, in this process and in another; a dead one; a lock killed half written.
+      const stale = [dead, { ...dead, pid: process.pid }, { ...dead, pid: process.ppid }];
+      for (const text of [...stale.map((owner) => JSON.stringify(owner)), '{"pid":']) {
+        await writeFile(join(folder, "lock"), text);
+        await (await lockFolder(folder)).release();
+      }
+      await writeFile(join(folder, "lock"), JSON.stringify({ ...dead, host: "elsewhere" }));
+      await assert.rejects(lockFolder(folder), /in use by process \d+ on elsewhere/);
+    }));
+
+  it("is taken over by a later attempt, which the earlier one notices", () =>
+    withFolder(async (folder) => {
+      const first = await lockFolder(folder, 1);
+      await first.check();
+      await assert.rejects(lockFolder(folder, 1), /in use/);
+      const second = await lockFolder(folder, 2);
+      await assert.rejects(first.check(), /was taken over by a later attempt/);
+      await first.release();
+      await second.check();
+      await assert.rejects(lockFolder(folder), /in use/);
+    }));
+
+  it("is given to one of many that ask at the same time for a stale one", () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, "lock"), "");
+      const all = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
+      assert.equal(all.filter(({ status }) => status === "fulfilled").length, 1);
+    }));
+
+  it("is one process's at a time, whoever is killed with it, and leaves nothing beside it", () =>
+    withFolder(async (folder) => {
+      const fixture = fileURLToPath(new URL("fixtures/locker.ts", import.meta.url));
+      const locker = async (die: number) => {
+        const args = ["--import=tsx", fixture, folder, "60", String(die)];
+        const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+        let said = "";
+        child.stdout.on("data", (data) => {
+          said += data;
+        });
+        const [code, signal] = await once(child, "close");
+        return [said, die > 0 ? signal : code];
+      };
+      // Twice, so that some begin with what the killed ones left.
+      for (let round = 0; round < 2; round++) {
+        const ends = await Promise.all([0, 7, 0, 15, 0, 1].map(locker));
+        assert.deepEqual(
+          ends,
+          [0, "SIGKILL", 0, "SIGKILL", 0, "SIGKILL"].map((end) => ["", end]),
+        );
+      }
+      await (await lockFolder(folder)).release();
+      const left = (await readdir(folder)).filter((file) => file.startsWith("lock"));
+      assert.deepEqual(left, []);
+    })).timeout(120_000);
+
+  it("is taken over after a process was killed in the middle of taking it over", () =>
+    withFolder(async (folder) => {
+      const ended = spawn(process.execPath, ["-e", ""]);
+      await once(ended, "exit");
+      const dead = { pid: ended.pid, host: hostname(), started: "1", attempt: 0, since: "" };
+      const text = (token: string) => JSON.stringify({ ...dead, token });
+      const marker = (token: string) =>
+        `lock.${createHash("sha256").update(text(token)).digest("hex").slice(0, 32)}`;
+      await writeFile(join(folder, "lock"), text("a"));
+      await writeFile(join(folder, marker("a")), text("b"));
+      await writeFile(join(folder, marker("b")), text("c"));
+      const lock = await lockFolder(folder);
+      assert.deepEqual(await readdir(folder), ["lock"]);
+      await lock.release();
+      assert.deepEqual(await readdir(folder), []);
+    }));
+});
+
+describe("a run in a folder", function () {
+  this.timeout(120_000);
+
+  it("that cannot write a checkpoint says so, keeps those before, and goes on when it can", () =>
+    withFolder(async (folder) => {
+      const whole = digestOf(await plan.run(options));
+      const { model, tasks } = plan;
+      // Files 0 and 1 are the start and the record.
+      for (const [where, code, at] of [
+        ["write", "ENOSPC", 3],
+        ["sync", "EIO", 4],
+        ["rename", "EIO", 2],
+      ] as const) {
+        const dir = join(folder, `${where}`);
+        const on = failingDisk(where, code, at);
+        const run = new RecordedRun(model, tasks, specOf(model, tasks), { ...options, dir }, on);
+        const drain = async () => {
+          for await (const _ of run.steps());
+        };
+        await assert.rejects(drain(), { code: "LC_DISK" });
+        const { status, message } = await openRun(dir);
+        assert.equal(status, "failed");
+        assert.match(message ?? "", new RegExp(code));
+        assert.equal((await checkpoints(join(dir, "checkpoints")).list()).length, at - 2);
+        assert.equal(digestOf(await resume(dir)), whole);
+      }
+    }));
+
+  it("keeps the newest three checkpoints and the best", () =>
+    withFolder(async (folder) => {
+      const state = (await plan.run({ ...options, mu: options.mu.slice(0, 1) })).state;
+      const saved = checkpoints(folder);
+      for (let i = 0; i < 6; i++) await saved.save(state as never, "000001.state");
+      assert.deepEqual(await saved.list(), [
+        ...["000005.state", "000004.state", "000003.state", "000001.state"],
+      ]);
+    }));
+
+  it("counts no damaged checkpoint among the three, and takes no other failure for damage", () =>
+    withFolder(async (folder) => {
+      const state = (await plan.run({ ...options, mu: options.mu.slice(0, 1) })).state as LCState;
+      const saved = checkpoints(folder);
+      for (let i = 0; i < 4; i++) await saved.save(state, undefined);
+      for (const file of ["000003.state", "000002.state"]) await truncate(join(folder, file), 5000);
+      const later = checkpoints(folder);
+      const { found, damaged } = await later.newest();
+      assert.deepEqual(
+        [found?.file, damaged.map(({ file }) => file)],
+        ["000001.state", ["000003.state", "000002.state"]],
+      );
+      await later.save(state, undefined);
+      assert.deepEqual(await later.list(), ["000004.state", "000001.state"]);
+      // Another format is no damage, nor is a file that cannot be read now.
+      const newer = encodeState({ ...state, version: 3 as unknown as 2 });
+      await writeFile(join(folder, "000005.state"), newer);
+      await assert.rejects(later.newest(), { code: "LC_STATE", message: /has version 3/ });
+      await writeFile(join(folder, "000005.state"), "lclab state 2\nand more");
+      await assert.rejects(later.newest(), /has the format "lclab state 2"; this lclab reads/);
+      await rm(join(folder, "000005.state"));
+      await mkdir(join(folder, "000005.state"));
+      await assert.rejects(later.newest(), { code: "EISDIR" });
+    }));
+
+  it("run again, gives the finished solution; with a longer schedule, goes on", () =>
+    withFolder(async (dir) => {
+      const [short, longer] = [options.mu.slice(0, 2), options.mu];
+      const first = await plan.run({ ...options, mu: short, dir });
+      const again = await plan.run({ ...options, mu: short, dir });
+      assert.equal(digestOf(again), digestOf(first));
+      assert.deepEqual([again.status, again.testErrors], ["finished", first.testErrors]);
+      assert.deepEqual(
+        again.history.map(({ loss }) => loss),
+        first.history.map(({ loss }) => loss),
+      );
+      const { state } = await plan.run({ ...options, mu: longer, dir });
+      assert.equal(state?.stepsDone, longer.length);
+      assert.equal((await openRun(dir)).record.run.mu.length, longer.length);
+      await assert.rejects(plan.run({ ...options, mu: short, dir }), /has done 5 steps/);
+    }));
+
+  it("refuses another run's folder, naming all that differs", () =>
+    withFolder(async (dir) => {
+      await plan.run({ ...options, mu: options.mu.slice(0, 1), dir });
+      const lStep = sgd({ rate: 0.1, epochs: 2, firstEpochs: 3, batch: 64 });
+      await assert.rejects(plan.run({ ...options, lStep, seed: 4, dir }), {
+        code: "LC_STATE",
+        message: /holds another run: lStep was .*0\.05.*, got .*0\.1.*; seed was 3, got 4\. /,
+      });
+      const other = { ...options.data, mean: options.data.mean.map((x) => x + 1) };
+      await assert.rejects(plan.run({ ...options, data: other, dir }), /bytes of the data/);
+      const weights = { ...plan.model.weights, "out.b": new Float32Array(10).fill(1) };
+      const moved = compress({ ...plan.model, weights })
+        .layer("fc1", plan.tasks[0]?.compression as never)
+        .layer("out", plan.tasks[1]?.compression as never);
+      await assert.rejects(moved.run({ ...options, dir }), /start \(SHA-256 of the weights\)/);
+      assert.throws(() => plan.steps({ ...options, dir, from: {} as never }), /dir or from/);
+    }));
+
+  it("refuses another run's checkpoint, and another engine than it began with", () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, "a");
+      const mu = options.mu.slice(0, 1);
+      await plan.run({ ...options, mu, dir });
+      const state = (await plan.run({ ...options, mu, seed: 9 })).state as LCState;
+      const path = join(dir, "checkpoints", "000002.state");
+      const refuses = async (other: LCState, message: RegExp) => {
+        await writeFile(path, encodeState(other));
+        await assert.rejects(plan.run({ ...options, mu, dir }), { code: "LC_STATE", message });
+      };
+      await refuses(state, /000002\.state is the state of another run.*seed was 9, got 3/);
+      const ours = { ...state, seed: 3 };
+      const lStep = sgd({ rate: 0.1, epochs: 2, batch: 64 });
+      await refuses({ ...ours, run: { ...ours.run, lStep } }, /another run.*lStep was .*0\.1/);
+      await refuses({ ...ours, plan: { ...ours.plan, tasks: [] } }, /another run.*task/);
+      await rm(path);
+      const record = JSON.parse(await readFile(join(dir, "run.json"), "utf8"));
+      await writeFile(join(dir, "run.json"), JSON.stringify({ ...record, engine: "tfjs" }));
+      await assert.rejects(resume(dir), {
+        code: "LC_STATE",
+        message: /was run on the engine tfjs; here is wasm.*resume\(dir, \{ engine \}\)/,
+      });
+      assert.equal((await resume(dir, { engine: wasmEngine() })).status, "finished");
+    }));
+
+  it("stays in its folder when the working directory changes before it begins", () =>
+    withFolder(async (folder) => {
+      const before = process.cwd();
+      await mkdir(join(folder, "elsewhere"));
+      process.chdir(folder);
+      try {
+        const steps = plan.steps({ ...options, dir: "mine" });
+        process.chdir("elsewhere");
+        await steps.next();
+        await steps.return(undefined as never);
+      } finally {
+        process.chdir(before);
+      }
+      assert.equal((await openRun(join(folder, "mine"))).history.length, 1);
+    }));
+
+  it("left in the middle of its loop or by a signal, goes on to the same bytes", () =>
+    withFolder(async (dir) => {
+      const whole = digestOf(await plan.run(options));
+      for await (const { step } of plan.steps({ ...options, dir })) if (step === 1) break;
+      assert.equal((await openRun(dir)).status, "stopped");
+      const stop = new AbortController();
+      const steps = plan.steps({ ...options, dir, signal: stop.signal });
+      let solution: Awaited<ReturnType<typeof resume>> | undefined;
+      for (let n = 0; !solution; n++) {
+        const next = steps.next();
+        // Within an epoch: the abort comes while the engine works.
+        if (n === 2) setImmediate(() => stop.abort());
+        const { done, value } = await next;
+        if (done) solution = value;
+      }
+      assert.equal(solution.status, "stopped");
+      assert.equal((await openRun(dir)).status, "stopped");
+      assert.equal(digestOf({ state: await (await openRun(dir)).state() }), digestOf(solution));
+      assert.equal(digestOf(await resume(dir)), whole);
+    }));
+
+  it("is in use while it runs", () =>
+    withFolder(async (dir) => {
+      const steps = plan.steps({ ...options, dir });
+      await steps.next();
+      assert.equal((await openRun(dir)).status, "running");
+      await assert.rejects(resume(dir), /is in use by process/);
+      await steps.return(undefined as never);
+    }));
+
+  it("with importance weights, or warm-started, is resumed without them being given", () =>
+    withFolder(async (folder) => {
+      const { rows, cols } = { rows: 20, cols: 784 };
+      const h = Float32Array.from({ length: rows * cols }, (_, i) => 1 + (i % 3));
+      const warmStart = (await plan.run(options)).state;
+      for (const [name, more] of Object.entries({
+        importance: { importance: { "fc1.w": h } },
+        warm: { warmStart },
+      })) {
+        const dir = join(folder, name);
+        const short = { ...options, ...more, mu: options.mu.slice(0, 3) };
+        const whole = digestOf(await plan.run(short));
+        for await (const _ of plan.steps({ ...short, dir })) break;
+        assert.equal(digestOf(await resume(dir)), whole, name);
+      }
+    }));
+
+  it("needs its data and its own compressions again, and takes no others", () =>
+    withFolder(async (folder) => {
+      const mine = { ...options.data, name: "mine" };
+      const dir = join(folder, "mine");
+      for await (const _ of plan.steps({ ...options, data: mine, dir })) break;
+      await assert.rejects(resume(dir), { code: "LC_STATE", message: /was run on mine, which no/ });
+      const other = digits({ trainCount: 300, testCount: 100, seed: 1 });
+      await assert.rejects(resume(dir, { data: other }), /here has [0-9a-f]{12}….*same data/);
+      assert.equal((await resume(dir, { data: mine })).status, "finished");
+
+      const half = defineCompression<Matrix<Float64Array>>({
+        name: "half",
+        exact: false,
+        elementwise: true,
+        weighted: false,
+        solve: ({ rows, cols, data }) => ({
+          theta: { rows, cols, data: Float64Array.from(data, (x) => x / 2) },
+          exact: false,
+        }),
+        decompress: (theta) => theta,
+        bits: () => 1,
+      });
+      const own = compress(plan.model).layer("fc1", half);
+      const ownDir = join(folder, "own");
+      for await (const _ of own.steps({ ...options, dir: ownDir })) break;
+      await assert.rejects(resume(ownDir), /fc1 has half, a compression of your own/);
+      assert.equal((await own.run({ ...options, dir: ownDir })).status, "finished");
+    }));
+
+  it("is listed with the others of a folder, the newest first, and shows itself as a table", () =>
+    withFolder(async (folder) => {
+      const mu = options.mu.slice(0, 1);
+      await plan.run({ ...options, mu, dir: join(folder, "a") });
+      const one = compress(plan.model).layer("fc1", quantize({ levels: 4 }));
+      for await (const _ of one.steps({ ...options, mu, dir: join(folder, "b") })) break;
+      const runs = await openRuns(folder);
+      assert.deepEqual(
+        runs.map(({ dir, status }) => [dir, status]),
+        [
+          [join(folder, "b"), "stopped"],
+          [join(folder, "a"), "finished"],
+        ],
+      );
+      const { "text/plain": text } = (await runs[displaySymbol]()) as { "text/plain": string };
+      assert.match(text, /fc1: quantize\(K = 4\).*stopped.*0 of 1/);
+      await assert.rejects(openRun(folder), { code: "LC_STATE", message: /no run was kept there/ });
+      for (const [name, record] of [
+        ["bad", "{"],
+        ["poor", '{"format":1}'],
+      ] as const) {
+        await mkdir(join(folder, name));
+        await writeFile(join(folder, name, "run.json"), record);
+      }
+      const both = await openRuns(folder);
+      assert.equal(both.length, 2);
+      const unreadable = [...both.unreadable].sort((a, b) => (a.dir < b.dir ? -1 : 1));
+      assert.deepEqual(
+        unreadable.map(({ dir }) => dir),
+        [join(folder, "bad"), join(folder, "poor")],
+      );
+      assert.match(
+        unreadable[0]?.message ?? "",
+        /is not the record of a run that this lclab reads/,
+      );
+      const { "text/plain": shown } = (await both[displaySymbol]()) as { "text/plain": string };
+      assert.match(shown, /bad: LC_STATE/);
+    }));
+});
