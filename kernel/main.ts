@@ -98,7 +98,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return runNotebook(positionals[0], output, parameter);
   },
   async sweep(args) {
-    const { positionals } = parse({ args, allowPositionals: true, options: {} });
+    const { positionals } = parse("sweep", { args, allowPositionals: true, options: {} });
     const { sweepActions, sweepCommand } = await import("../src/sweep/command.ts");
     const [given, dir] = positionals;
     const action = sweepActions.find((one) => one === given);
@@ -107,7 +107,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     return sweepCommand(action, dir);
   },
   async worker(args) {
-    const { values } = parse({
+    const { values } = parse("worker", {
       args,
       options: {
         redis: { type: "string" },

@@ -51,7 +51,10 @@ declare global {
   function display(
     value: unknown,
     options?: { id?: string; metadata?: Record<string, unknown>; raw?: boolean },
-  ): { readonly id: string; update(value: unknown): void };
+  ): {
+    readonly id: string;
+    update(value: unknown, options?: { metadata?: Record<string, unknown>; raw?: boolean }): void;
+  };
   namespace display {
     /** Removes the outputs of the cell; with \`wait\`, only when the next one comes. */
     function clear(options?: { wait?: boolean }): void;
