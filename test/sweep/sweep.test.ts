@@ -147,7 +147,17 @@ describe("a sweep on the pool", function () {
       );
       // An interrupt ends the waiting only.
       const stop = new AbortController();
-      const again = await attachSweep(dir);
+      // What is left may run elsewhere, but not while the other is at work.
+      const other = pool({ workers: 1, threads: 1 });
+      const again = await attachSweep(dir, { executor: other });
+      await assert.rejects(attachSweep(dir, { executor: pool({ workers: 3, threads: 1 }) }), {
+        code: "LC_STATE",
+        message: /is at work with another executor.*stopSweep/,
+      });
+      assert.deepEqual(
+        (await entries(dir, "supervisor")).map(({ executor }) => executor),
+        [options.executor, other],
+      );
       setTimeout(() => stop.abort(), 300);
       const early = await again.live({ signal: stop.signal, stream: { write: () => true } });
       assert.equal(early.status, "running");
