@@ -281,8 +281,8 @@ describe("a sweep's speed", () => {
       await journal.append({ type: "record", record: record(4, { seconds: 400 }) });
       assert.match((await openSweep(dir)).figure.chart.subtitle ?? "", /0\.0100 epochs\/s/);
       await journal.append({ ...start, records: 2 });
-      await journal.append({ type: "record", record: record(5, { seconds: 10 }) });
-      await journal.append({ type: "record", record: record(7, { seconds: 14 }) });
+      await journal.append({ type: "record", record: record(5, { seconds: 20 }) });
+      await journal.append({ type: "record", record: record(7, { seconds: 24 }) });
       await journal.close();
       const { figure, points } = await openSweep(dir);
       assert.equal(points[0]?.epochsPerSecond, 0.5);
