@@ -163,8 +163,8 @@ describe("a folder's lock", () => {
   it("is one process's at a time, whoever is killed with it, and leaves nothing beside it", () =>
     withFolder(async (folder) => {
       const fixture = fileURLToPath(new URL("fixtures/locker.ts", import.meta.url));
-      const locker = async (die: number) => {
-        const args = ["--import=tsx", fixture, folder, "60", String(die)];
+      const locker = async (die: number, seed: number) => {
+        const args = ["--import=tsx", fixture, folder, "20", String(die), String(seed)];
         const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
         let said = "";
         child.stdout.on("data", (data) => {
