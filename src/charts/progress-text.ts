@@ -23,6 +23,8 @@ export function progressText(stream: TextStream): RunView {
   let lastStep: Progress | undefined;
   let written: Progress | undefined;
   let length = 0;
+  // A resumed run counts its seconds anew, its epochs not.
+  let epochsBefore = 0;
   const put = (line: string, end: boolean): void => {
     if (!stream.isTTY) {
       stream.write(`${line}\n`);
@@ -35,6 +37,7 @@ export function progressText(stream: TextStream): RunView {
   };
   return {
     add(record) {
+      if (!newest) epochsBefore = record.epochsDone - (record.kind === "epoch" ? 1 : 0);
       newest = record;
       if (record.kind === "step" || isTraining(record)) lastStep = record;
     },
@@ -46,7 +49,7 @@ export function progressText(stream: TextStream): RunView {
       const record = stream.isTTY ? newest : lastStep;
       if (!record || record === written) return;
       written = record;
-      put(`${statusLine(record)} · ${numbers(record)}`, false);
+      put(`${statusLine(record, epochsBefore)} · ${numbers(record)}`, false);
     },
   };
 }

@@ -2,7 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { LCError } from "../errors.ts";
+import { isLCError, LCError } from "../errors.ts";
 import type { Progress } from "../lc/progress.ts";
 import { files as runFiles } from "../runs/folder.ts";
 import { historyOf, type Journal, openJournal, readJournal } from "../runs/journal.ts";
@@ -79,7 +79,10 @@ async function watch(
 ): Promise<void> {
   const path = join(dir, files.stop);
   while (!ended.aborted) {
-    await lock.check();
+    await lock.check().catch((error) => {
+      // A folder that cannot be read now may be again; what is written is checked too.
+      if (isLCError(error)) throw error;
+    });
     const asked = await readFile(path, "utf8").catch(() => "");
     if (asked === lock.owner.token) {
       stop.abort();

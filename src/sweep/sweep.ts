@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -16,7 +16,6 @@ import { checkRun, digest } from "../lc/run-options.ts";
 import type { LStep, Schedule } from "../lc/schedules.ts";
 import type { Model } from "../net/network.ts";
 import { type DisplayHandle, notebookDisplay } from "../notebook.ts";
-import { writeDurably } from "../runs/durable.ts";
 import { ownerOf } from "../runs/lock.ts";
 import {
   type CombinationName,
@@ -162,7 +161,7 @@ export async function stopSweep(
   const owner = await ownerOf(path);
   if (owner === "none" || owner === "dead") return false;
   const ask = join(path, files.stop);
-  await writeDurably(ask, Buffer.from(owner.token));
+  await writeFile(ask, owner.token);
   const asked = performance.now();
   for (;;) {
     const now = await ownerOf(path);

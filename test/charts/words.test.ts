@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { duration, short, superscript } from "../../src/charts/numbers.ts";
 import { offlineCharts } from "../../src/charts/offline.ts";
 import { styleOf } from "../../src/charts/palette.ts";
+import { progressText } from "../../src/charts/progress-text.ts";
 import { statusLine } from "../../src/charts/status.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { records } from "./samples.ts";
@@ -44,6 +45,18 @@ describe("words and numbers of figures", () => {
   it("a resumed run counts its speed from where it resumed", () => {
     const record = { ...([...records(30, 20)][25] ?? assert.fail()), seconds: 4 };
     assert.match(statusLine(record, 20), /1 epochs\/s/);
+    let text = "";
+    const view = progressText({
+      isTTY: true,
+      columns: 200,
+      write(part) {
+        text += part;
+      },
+    });
+    const all = [...records(30, 20)];
+    for (const one of all.slice(21, 26)) view.add({ ...one, seconds: one.epochsDone - 20 });
+    view.show();
+    assert.match(text, / 1 epochs\/s/);
   });
 
   it("the first 245 styles differ", () => {

@@ -5,10 +5,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
+import { readJournal } from "../../src/runs/journal.ts";
 import { ownerOf } from "../../src/runs/lock.ts";
 import { openRun } from "../../src/runs/open.ts";
+import { bullExecutor } from "../../src/sweep/bullmq.ts";
 import { bull, pool } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
+import type { SweepEntry } from "../../src/sweep/journal.ts";
 import { attachSweep, openSweep, type SweepOptions, sweep } from "../../src/sweep/sweep.ts";
 import { digestOf, plan, options as run, withFolder } from "../runs/support.ts";
 
@@ -72,7 +75,7 @@ describe("a sweep on BullMQ", function () {
     await says(child, ready);
     return child;
   };
-  const redis = (dir: string) =>
+  const redis = (dir: string, ...more: readonly string[]) =>
     start(
       "redis-server",
       [
@@ -88,6 +91,7 @@ describe("a sweep on BullMQ", function () {
         "always",
         "--save",
         "",
+        ...more,
       ],
       "Ready to accept connections",
     );
@@ -162,7 +166,81 @@ describe("a sweep on BullMQ", function () {
       }
     }));
 
-  it("refuses a Redis that may evict, and says when there is none", () =>
+  it("takes over what a pool has begun, is taken over by one, and leaves its last word to it", () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, "sweep");
+      const mu = geometric({ from: 1e-2, factor: 1.02, steps: 60 });
+      const small = { ...options, mu, combinations: ["Q"] as const };
+      const calm = {
+        ...small,
+        executor: pool({ workers: 1, threads: 1 }),
+        dir: join(folder, "calm"),
+      };
+      const expected = await (await sweep(calm)).live(silent);
+      await redis(folder);
+      await worker();
+      const one = pool({ workers: 1, threads: 1 });
+      const queue = bull({ url: `redis://127.0.0.1:${port}` });
+      const steps = async () =>
+        (await openSweep(dir)).points.reduce((sum, { newest }) => sum + (newest?.step ?? 0), 0);
+      let running = await sweep({ ...small, executor: one, dir });
+      for (const executor of [queue, one]) {
+        const before = await steps();
+        while ((await steps()) <= before + 1) await new Promise((next) => setTimeout(next, 20));
+        await running.stop();
+        assert.equal((await openSweep(dir)).status, "stopped");
+        running = await attachSweep(dir, { executor });
+      }
+      const found = await running.live(silent);
+      const journal = await readJournal<SweepEntry>(join(dir, "journal.jsonl"));
+      assert.deepEqual(
+        journal.flatMap((entry) => (entry.type === "supervisor" ? [entry.executor?.kind] : [])),
+        ["pool", "bullmq", "pool"],
+      );
+      assert.ok(journal.every(({ type }) => type !== "crash"));
+      for (const [i, { id }] of expected.points.entries()) {
+        assert.equal(found.points[i]?.status, "finished");
+        const [a, b] = await Promise.all(
+          [calm.dir, dir].map(async (where) =>
+            digestOf({ state: await (await openRun(pointFolder(where, id))).state() }),
+          ),
+        );
+        assert.equal(a, b);
+      }
+    }));
+
+  it("refuses a Redis that may evict or does not tell, and shows no password", () =>
+    withFolder(async (folder) => {
+      const url = `redis://default:secret@127.0.0.1:${port}`;
+      const options_ = { url, queue: "lclab", slots: 1 };
+      const server = await redis(
+        folder,
+        "--requirepass",
+        "secret",
+        "--maxmemory-policy",
+        "allkeys-lru",
+      );
+      await assert.rejects(bullExecutor(options_), {
+        code: "LC_ENGINE",
+        message: /default:\*\*\*@127.* has maxmemory-policy allkeys-lru and may drop jobs/,
+      });
+      server.kill("SIGKILL");
+      await once(server, "exit");
+      const mute = await redis(folder, "--requirepass", "secret", "--rename-command", "INFO", "");
+      await assert.rejects(bullExecutor(options_), (error: Error) => {
+        assert.match(error.message, /does not (tell its maxmemory-policy|answer)/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+      mute.kill("SIGKILL");
+      await once(mute, "exit");
+      await assert.rejects(bullExecutor(options_), (error: Error) => {
+        assert.match(error.message, /Redis at redis:\/\/default:\*\*\*@127.* does not answer/);
+        return true;
+      });
+    }));
+
+  it("says when there is no Redis", () =>
     withFolder(async (dir) => {
       const executor = bull({ url: `redis://127.0.0.1:${port}` });
       const mu = [1e-2];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { lowRank } from "../../src/compression/low-rank.ts";
 import { prune } from "../../src/compression/prune.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { digits } from "../../src/data/digits.ts";
@@ -135,8 +136,11 @@ describe("choose", function () {
     const front = await choose({ net: { ...net, weights: zeros }, candidates: few });
     const smallest = Math.min(...front.allocations.map(({ bits }) => bits));
     assert.deepEqual([front.knee().bits, front.knee().error], [smallest, 0]);
-    const large = () => [quantize({ levels: 2 ** 16 })] as never;
-    const none = await choose({ net: { ...net, weights: zeros }, candidates: large });
+    // Factors of full rank take more than the matrix.
+    const none = await choose({
+      net,
+      candidates: (_layer, { rows, cols }) => [lowRank({ rank: Math.min(rows, cols) })] as never,
+    });
     assert.deepEqual(none.allocations, []);
     assert.throws(() => none.knee(), /knee: no allocation is smaller/);
   });

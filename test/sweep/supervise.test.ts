@@ -256,6 +256,41 @@ describe("a sweep's supervisor", () => {
     }));
 });
 
+describe("a sweep's speed", () => {
+  it("is that of the newest process of each point, whatever was done before it", () =>
+    withFolder(async (dir) => {
+      await folderOf(dir, [{ id: "a" }, { id: "b" }]);
+      const sweepJournal = await openJournal<SweepEntry>(join(dir, "journal.jsonl"));
+      await sweepJournal.append({ type: "attempt", time: "", id: "a", attempt: 1 });
+      await sweepJournal.close();
+      await mkdir(pointFolder(dir, "a"), { recursive: true });
+      const journal = await openJournal(join(pointFolder(dir, "a"), "journal.jsonl"));
+      const start = {
+        ...{
+          type: "start" as const,
+          time: "",
+          checkpoint: null,
+          lclab: "",
+          node: "",
+          platform: "",
+        },
+        ...{ engine: "wasm", pid: 1 },
+      };
+      await journal.append({ ...start, records: 0 });
+      await journal.append({ type: "record", record: record(0, { seconds: 0 }) });
+      await journal.append({ type: "record", record: record(4, { seconds: 400 }) });
+      assert.match((await openSweep(dir)).figure.chart.subtitle ?? "", /0\.0100 epochs\/s/);
+      await journal.append({ ...start, records: 2 });
+      await journal.append({ type: "record", record: record(5, { seconds: 20 }) });
+      await journal.append({ type: "record", record: record(7, { seconds: 24 }) });
+      await journal.close();
+      const { figure, points } = await openSweep(dir);
+      assert.equal(points[0]?.epochsPerSecond, 0.5);
+      // 3 epochs of this one, and 10 of the one that waits.
+      assert.match(figure.chart.subtitle ?? "", /0\.500 epochs\/s · 26 s left/);
+    }));
+});
+
 describe("the pool", () => {
   it("kills a worker that does not stop, though its heart beats", () =>
     withFolder(async (dir) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { defineCompression } from "../../src/compression/compression.ts";
 import { prune } from "../../src/compression/prune.ts";
@@ -8,12 +8,14 @@ import { compress } from "../../src/lc/plan.ts";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
 import type { LCState } from "../../src/lc/state.ts";
 import { displaySymbol } from "../../src/notebook.ts";
+import { checkpoints } from "../../src/runs/checkpoints.ts";
 import { readJournal } from "../../src/runs/journal.ts";
 import { ownerOf } from "../../src/runs/lock.ts";
 import { openRun } from "../../src/runs/open.ts";
 import { pool } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
 import type { SweepEntry } from "../../src/sweep/journal.ts";
+import { runPoint } from "../../src/sweep/point.ts";
 import {
   attachSweep,
   openSweep,
@@ -147,7 +149,17 @@ describe("a sweep on the pool", function () {
       );
       // An interrupt ends the waiting only.
       const stop = new AbortController();
-      const again = await attachSweep(dir);
+      // What is left may run elsewhere, but not while the other is at work.
+      const other = pool({ workers: 1, threads: 1 });
+      const again = await attachSweep(dir, { executor: other });
+      await assert.rejects(attachSweep(dir, { executor: pool({ workers: 3, threads: 1 }) }), {
+        code: "LC_STATE",
+        message: /is at work with another executor.*stopSweep/,
+      });
+      assert.deepEqual(
+        (await entries(dir, "supervisor")).map(({ executor }) => executor),
+        [options.executor, other],
+      );
       setTimeout(() => stop.abort(), 300);
       const early = await again.live({ signal: stop.signal, stream: { write: () => true } });
       assert.equal(early.status, "running");
@@ -165,6 +177,16 @@ describe("a sweep on the pool", function () {
       const second = await q(2).run({ data, lStep, mu, warmStart: first.state });
       const [, point] = found.points;
       assert.equal(digestOf(await stateOf(dir, point?.id ?? "")), digestOf(second));
+      assert.equal(point?.from, found.points[0]?.id);
+      // Whatever is left of the first, no other state of it will do.
+      const saved = join(pointFolder(dir, point?.from ?? ""), "checkpoints");
+      const newest = (await checkpoints(saved).list())[0] ?? "";
+      await truncate(join(saved, newest), 5000);
+      const signal = new AbortController().signal;
+      await assert.rejects(runPoint(dir, point?.id ?? "", { attempt: 2, threads: 1, signal }), {
+        code: "LC_STATE",
+        message: /the last checkpoint of 000-.* is damaged; the newest whole one is of step 2 of 3/,
+      });
     }));
 
   it("gives up points that a smaller and better one has made hopeless", () =>
