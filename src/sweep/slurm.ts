@@ -100,6 +100,7 @@ export function slurmExecutor(options: {
     try {
       const folder = join(dir, "slurm");
       await mkdir(folder, { recursive: true });
+      // By the time: tasks that wait read their list late, and it must not be another's even if the journal lost an attempt.
       const name = `${Date.now()}-${tasks[0]?.id}`;
       const list = join(folder, `${name}.json`);
       await writeFile(list, JSON.stringify(tasks.map(({ id, attempt }) => ({ id, attempt }))));
