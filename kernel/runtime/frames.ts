@@ -1,7 +1,7 @@
 import type { CommMessage, MimeBundle } from "../interpreter.ts";
 
 // A cell may overwrite any global: the runtime keeps those it started with.
-const { Buffer, JSON } = globalThis;
+const { Buffer, Error, JSON, Number } = globalThis;
 
 /** A comm message without its buffers, which follow the frame. */
 export type CommFrame = Omit<CommMessage, "buffers">;
@@ -56,7 +56,7 @@ export const descriptors = { frames: 3, relay: 4, commands: 5 } as const;
 
 /**
  * One frame as bytes: length of the JSON, number of buffers, length of each buffer (32-bit little-endian), then the
- * JSON and the buffers.
+ * buffers and the JSON. It comes last: what is missing of a broken frame is missing of the JSON.
  */
 export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []): Buffer {
   const json = Buffer.from(JSON.stringify(frame));
@@ -64,22 +64,30 @@ export function encodeFrame(frame: object, buffers: readonly Uint8Array[] = []):
   head.writeUInt32LE(json.length, 0);
   head.writeUInt32LE(buffers.length, 4);
   for (let i = 0; i < buffers.length; i++) head.writeUInt32LE(buffers[i].byteLength, 8 + 4 * i);
-  return Buffer.concat([head, json, ...buffers]);
+  return Buffer.concat([head, ...buffers, json]);
 }
 
 /** Bytes after a frame that was not written to its end. No JSON in UTF-8 has a byte 255. */
 export const broken: Buffer = Buffer.from("ff00ff6c636c6162ff62726f6b656eff", "hex");
 
-/** Calls `take` for every complete frame among the chunks it is given, in order; broken ones are dropped. */
+/**
+ * Calls `take` for every complete frame among the chunks it is given, in order; broken ones are dropped. After bytes that
+ * are no frame it calls `garbled`, and reads nothing more.
+ */
 export function frameReader<T>(
   take: (frame: T, buffers: Buffer[]) => void,
+  garbled: () => void = () => {
+    throw new Error("What came is no frame.");
+  },
 ): (chunk: Buffer) => void {
+  let ended = false;
   let chunks: Buffer[] = [];
   let available = 0;
   let needed = 8;
   let tail = Buffer.alloc(0);
 
   return (chunk) => {
+    if (ended) return;
     chunks.push(chunk);
     available += chunk.length;
     const end = Buffer.concat([tail, chunk]);
@@ -88,8 +96,9 @@ export function frameReader<T>(
     let data = chunks.length === 1 ? chunk : Buffer.concat(chunks);
     for (;;) {
       const size = frameSize(data);
-      const at = data.subarray(0, size).indexOf(broken);
-      if (at >= 0) {
+      // The mark may begin within the size that a broken frame gives, and end beyond.
+      const at = data.subarray(0, size && size + broken.length - 1).indexOf(broken);
+      if (at >= 0 && at < (size ?? Number.POSITIVE_INFINITY)) {
         data = data.subarray(at + broken.length);
         continue;
       }
@@ -97,9 +106,21 @@ export function frameReader<T>(
         needed = size ?? 8;
         break;
       }
-      const [json, ...buffers] = split(data);
+      const { buffers, json } = split(data);
+      if (json.includes(broken[0] as number)) {
+        needed = size + 1; // the mark begins here, and goes on in the next chunk
+        break;
+      }
       data = data.subarray(size);
-      take(JSON.parse(json.toString("utf8")) as T, buffers);
+      let frame: T;
+      try {
+        frame = JSON.parse(json.toString("utf8")) as T;
+      } catch {
+        ended = true;
+        garbled();
+        return;
+      }
+      take(frame, buffers);
     }
     chunks = data.length > 0 ? [data] : [];
     available = data.length;
@@ -117,14 +138,14 @@ function frameSize(data: Buffer): number | undefined {
 }
 
 // No methods of arrays: a cell may have broken them.
-function split(data: Buffer): Buffer[] {
+function split(data: Buffer): { buffers: Buffer[]; json: Buffer } {
   const count = data.readUInt32LE(4);
-  const parts: Buffer[] = [];
+  const buffers: Buffer[] = [];
   let at = 8 + 4 * count;
-  for (let i = -1; i < count; i++) {
-    const length = data.readUInt32LE(i < 0 ? 0 : 8 + 4 * i);
-    parts.push(data.subarray(at, at + length));
+  const next = (length: number) => {
     at += length;
-  }
-  return parts;
+    return data.subarray(at - length, at);
+  };
+  for (let i = 0; i < count; i++) buffers.push(next(data.readUInt32LE(8 + 4 * i)));
+  return { buffers, json: next(data.readUInt32LE(0)) };
 }

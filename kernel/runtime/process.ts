@@ -67,7 +67,9 @@ export function userProcess(events: UserProcessEvents, settings?: ImportSettings
   });
 
   const pipe = (fd: number) => child.stdio[fd] as Readable & Writable;
-  pipe(descriptors.frames).on("data", frameReader<Frame>(events.frame));
+  // A process whose frames cannot be read is as good as dead: its exit says so to whoever waits.
+  const garbled = () => kill(child, group);
+  pipe(descriptors.frames).on("data", frameReader<Frame>(events.frame, garbled));
   for (const [name, stream] of [
     ["stdout", child.stdout],
     ["stderr", child.stderr],

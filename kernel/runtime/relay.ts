@@ -10,6 +10,11 @@ import type { RelayData } from "./relay-worker.ts";
 const patienceMs = 5000;
 /** A main thread that answers no question for so long is blocked in native code, most likely by a child process. */
 const blockedMs = 300;
+/**
+ * How long a cell may take to end when its child process has: `execSync` fails then, and a termination that comes while
+ * the inspector's native code hands that failure on ends the process.
+ */
+const returnMs = 100;
 /** How long `catch` and `finally` of a cell may take after its awaits were rejected. */
 const graceMs = 1000;
 
@@ -37,14 +42,19 @@ async function ask(name: keyof typeof control, cell: number): Promise<unknown> {
 }
 
 async function interrupt(cell: number): Promise<void> {
-  const blocked = setTimeout(interruptChildren, blockedMs);
+  let blocked = false;
+  const timer = setTimeout(() => {
+    blocked = true;
+    interruptChildren();
+  }, blockedMs);
   const reply = (await ask("interrupt", cell)) as InterruptReply | undefined;
-  clearTimeout(blocked);
+  clearTimeout(timer);
   if (!reply?.running) {
     if (reply?.blocked) await post("Runtime.terminateExecution");
     return;
   }
   if (reply.count === 1 && reply.listening) setTimeout(() => void force(cell), patienceMs);
+  else if (blocked) setTimeout(() => void force(cell), returnMs);
   else await force(cell);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeFrame, frameReader } from "../../../kernel/runtime/frames.ts";
+import { broken, encodeFrame, frameReader } from "../../../kernel/runtime/frames.ts";
 
 describe("frames", () => {
   it("arrive as they were sent, however the bytes are cut", () =>
@@ -27,4 +27,35 @@ describe("frames", () => {
         },
       ),
     ));
+
+  it("after one that broke off at any place are read on", () => {
+    const [first, second] = [{ text: "a".repeat(20) }, { text: "b" }];
+    const whole = encodeFrame(first);
+    for (let length = 1; length <= whole.length; length++)
+      for (const cut of [3, 1000]) {
+        const received: unknown[] = [];
+        const read = frameReader<object>((frame) => received.push(frame));
+        const bytes = Buffer.concat([whole.subarray(0, length), broken, encodeFrame(second)]);
+        for (let at = 0; at < bytes.length; at += cut) read(bytes.subarray(at, at + cut));
+        const expected = length === whole.length ? [first, second] : [second];
+        assert.deepEqual(received, expected, `${length} bytes in pieces of ${cut}`);
+      }
+  });
+
+  it("that are none end the reading", () => {
+    const received: unknown[] = [];
+    let garbled = 0;
+    const read = frameReader<object>(
+      (frame) => received.push(frame),
+      () => garbled++,
+    );
+    const nonsense = Buffer.concat([
+      encodeFrame({ n: 1 }),
+      Buffer.from([3, 0, 0, 0, 0, 0, 0, 0]),
+      Buffer.from("???"),
+    ]);
+    read(nonsense);
+    read(encodeFrame({ n: 2 }));
+    assert.deepEqual([received, garbled], [[{ n: 1 }], 1]);
+  });
 });

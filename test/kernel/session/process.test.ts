@@ -58,7 +58,7 @@ describe("interrupts of a session", () => {
   let kernel: KernelClient;
   before(async () => {
     kernel = await startKernel();
-    await show(kernel, "let kept = 42");
+    assert.equal((await show(kernel, "let kept = 42; kept")).result, "42");
   });
   after(() => kernel.shutdown());
 
@@ -82,7 +82,10 @@ describe("interrupts of a session", () => {
       );
       await kernel.request("interrupt_request", {}, "control");
       assert.equal((await kernel.answer(id)).reply.content.ename, "Interrupted");
-      const { stdout, result } = await show(kernel, "console.log('out'); kept");
-      assert.deepEqual([stdout, result], ["out\n", "42"]);
+      const { stdout, result, error } = await show(kernel, "console.log('out'); kept");
+      assert.deepEqual(
+        { stdout, result, error },
+        { stdout: "out\n", result: "42", error: undefined },
+      );
     });
 });
