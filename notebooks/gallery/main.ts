@@ -1,0 +1,150 @@
+/**
+ * `npm run gallery`: combinations of compressions at two sizes each, on LeNet5 and ResNet-20, as sweeps whose records – not the
+ * weights – are kept beside this file. What a sweep has done already is not done again.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import {
+  attachSweep,
+  type Combinations,
+  cifar10,
+  type Dataset,
+  geometric,
+  type LStep,
+  lenet5,
+  lowRank,
+  type Model,
+  mnist,
+  pool,
+  prune,
+  quantize,
+  resnet,
+  type Schedule,
+  type Sweep,
+  sgd,
+  sweep,
+  train,
+} from "../../src/index.ts";
+
+const help = `npm run gallery -- [NET …] [--dir DIR]
+
+Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records in notebooks/gallery/NET.
+  NET        lenet5, resnet20; default both
+  --dir DIR  where the sweeps with all their checkpoints lie; default .lclab/gallery
+MNIST and CIFAR-10 are read from LCLAB_DATA.`;
+
+interface Exhibit {
+  readonly data: () => Promise<Dataset>;
+  readonly reference: { readonly net: () => Model; readonly lStep: LStep };
+  readonly combinations: Combinations;
+  readonly lStep: LStep;
+  readonly mu: Schedule;
+}
+
+const q = (bits: number) => quantize({ bits });
+const p = (percent: number) => prune({ keep: percent / 100 });
+const l = (rank: number) => lowRank({ rank });
+
+const exhibits: Readonly<Record<string, Exhibit>> = {
+  lenet5: {
+    data: () => mnist({ trainCount: 10_000 }),
+    reference: {
+      net: () => lenet5({ seed: 1 }),
+      lStep: sgd({ rate: 0.05, epochs: 12, batch: 128, decay: 0.85 }),
+    },
+    combinations: {
+      Q: { "1 bit": q(1), "2 bits": q(2) },
+      P: { "3 %": p(3), "6 %": p(6) },
+      L: { "rank 7": l(7), "rank 14": l(14) },
+      "Q+P": { "1 bit + 0.5 %": q(1).plus(p(0.5)), "2 bits + 1 %": q(2).plus(p(1)) },
+      "L+P": { "rank 4 + 1 %": l(4).plus(p(1)), "rank 8 + 2 %": l(8).plus(p(2)) },
+    },
+    lStep: sgd({ rate: 0.05, epochs: 1, batch: 128, decay: 0.95 }),
+    mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
+  },
+  resnet20: {
+    data: () => cifar10({ copy: "lossless4000", augment: true }),
+    reference: {
+      net: () => resnet({ depth: 20, seed: 1 }),
+      lStep: sgd({ rate: 0.1, epochs: 24, batch: 64, decay: 0.9 }),
+    },
+    combinations: {
+      Q: { "1 bit": q(1), "2 bits": q(2) },
+      P: { "3 %": p(3), "6 %": p(6) },
+      L: { "rank 2": l(2), "rank 3": l(3) },
+      "Q+P": { "1 bit + 0.5 %": q(1).plus(p(0.5)), "2 bits + 1 %": q(2).plus(p(1)) },
+      "L+P": { "rank 1 + 1 %": l(1).plus(p(1)), "rank 2 + 2 %": l(2).plus(p(2)) },
+    },
+    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.93 }),
+    mu: geometric({ from: 1e-2, factor: 1.7, steps: 9 }),
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dir: { type: "string", default: join(".lclab", "gallery") },
+    help: { type: "boolean", default: false },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(exhibits);
+const unknown = names.find((name) => !(name in exhibits));
+if (values.help) console.log(help);
+else if (unknown !== undefined) {
+  console.error(
+    `gallery: no net "${unknown}"; there are ${Object.keys(exhibits).join(", ")}.\n\n${help}`,
+  );
+  process.exitCode = 2;
+} else {
+  for (const name of names) await exhibit(name, exhibits[name] as Exhibit);
+}
+
+async function exhibit(name: string, what: Exhibit): Promise<void> {
+  const dir = resolve(values.dir, name);
+  const result = await (await begin(dir, what)).live();
+  console.log(result.table.toText());
+  if (result.status !== "finished") throw new Error(`${dir} is ${result.status}.`);
+  const ids = result.points.map(({ id }) => id);
+  await keepRecords(dir, fileURLToPath(new URL(name, import.meta.url)), ids);
+}
+
+/** The sweep in `dir`, or a new one from a reference trained for it. */
+async function begin(dir: string, what: Exhibit): Promise<Sweep> {
+  if (existsSync(join(dir, "sweep.json"))) return attachSweep(dir);
+  const data = await what.data();
+  const { net, lStep } = what.reference;
+  const training = train(net(), { data, lStep, seed: 1 });
+  for (;;) {
+    const { done, value } = await training.next();
+    if (done) {
+      const { combinations, lStep, mu } = what;
+      return sweep({
+        ...{ net: value.model, data, combinations, lStep, mu, dir },
+        ...{ seeds: [1], evaluate: "ends", executor: pool() },
+      });
+    }
+    const { epoch, epochs, loss, testError = Number.NaN, seconds } = value;
+    console.log(
+      `reference, epoch ${epoch} of ${epochs}: loss ${loss.toFixed(4)}, test error ${testError.toFixed(2)} %, ${seconds.toFixed(0)} s`,
+    );
+  }
+}
+
+/** Copies what `openSweep` reads, without what only this machine knows. */
+async function keepRecords(from: string, to: string, ids: readonly string[]): Promise<void> {
+  const runs = ids.flatMap((id) => [`points/${id}/run.json`, `points/${id}/journal.jsonl`]);
+  for (const file of ["sweep.json", "journal.jsonl", ...runs]) {
+    let text = await readFile(join(from, file), "utf8");
+    const own: [string, string][] = [
+      [process.env.LCLAB_DATA ?? "", "$LCLAB_DATA"],
+      [hostname(), "localhost"],
+    ];
+    for (const [what, instead] of own) if (what !== "") text = text.replaceAll(what, instead);
+    await mkdir(dirname(join(to, file)), { recursive: true });
+    await writeFile(join(to, file), text);
+  }
+}
