@@ -10,18 +10,17 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
   attachSweep,
+  type CombinationName,
   type Combinations,
   cifar10,
   type Dataset,
   geometric,
+  type Levels,
   type LStep,
   lenet5,
-  lowRank,
   type Model,
   mnist,
   pool,
-  prune,
-  quantize,
   resnet,
   type Schedule,
   type Sweep,
@@ -29,6 +28,7 @@ import {
   sweep,
   train,
 } from "../../src/index.ts";
+import { paperGrid } from "../../src/sweep/combinations.ts";
 
 const help = `npm run gallery -- [NET …] [--dir DIR]
 
@@ -40,14 +40,13 @@ MNIST and CIFAR-10 are read from LCLAB_DATA.`;
 interface Exhibit {
   readonly data: () => Promise<Dataset>;
   readonly reference: { readonly net: () => Model; readonly lStep: LStep };
-  readonly combinations: Combinations;
+  readonly curves: readonly Curve[];
   readonly lStep: LStep;
   readonly mu: Schedule;
 }
 
-const q = (bits: number) => quantize({ bits });
-const p = (percent: number) => prune({ keep: percent / 100 });
-const l = (rank: number) => lowRank({ rank });
+/** A combination at some levels each; layers too small for a rank go without it. */
+type Curve = readonly [name: CombinationName, ...levels: Levels[]];
 
 const exhibits: Readonly<Record<string, Exhibit>> = {
   lenet5: {
@@ -56,13 +55,13 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
       net: () => lenet5({ seed: 1 }),
       lStep: sgd({ rate: 0.05, epochs: 12, batch: 128, decay: 0.85 }),
     },
-    combinations: {
-      Q: { "1 bit": q(1), "2 bits": q(2) },
-      P: { "3 %": p(3), "6 %": p(6) },
-      L: { "rank 7": l(7), "rank 14": l(14) },
-      "Q+P": { "1 bit + 0.5 %": q(1).plus(p(0.5)), "2 bits + 1 %": q(2).plus(p(1)) },
-      "L+P": { "rank 4 + 1 %": l(4).plus(p(1)), "rank 8 + 2 %": l(8).plus(p(2)) },
-    },
+    curves: [
+      ["Q", { bits: [1, 2] }],
+      ["P", { keep: [0.03, 0.06] }],
+      ["L", { rank: [7, 14] }],
+      ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
+      ["L+P", { rank: [4], keep: [0.01] }, { rank: [8], keep: [0.02] }],
+    ],
     lStep: sgd({ rate: 0.05, epochs: 1, batch: 128, decay: 0.95 }),
     mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
   },
@@ -72,13 +71,13 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
       net: () => resnet({ depth: 20, seed: 1 }),
       lStep: sgd({ rate: 0.1, epochs: 24, batch: 64, decay: 0.9 }),
     },
-    combinations: {
-      Q: { "1 bit": q(1), "2 bits": q(2) },
-      P: { "3 %": p(3), "6 %": p(6) },
-      L: { "rank 2": l(2), "rank 3": l(3) },
-      "Q+P": { "1 bit + 0.5 %": q(1).plus(p(0.5)), "2 bits + 1 %": q(2).plus(p(1)) },
-      "L+P": { "rank 1 + 1 %": l(1).plus(p(1)), "rank 2 + 2 %": l(2).plus(p(2)) },
-    },
+    curves: [
+      ["Q", { bits: [1, 2] }],
+      ["P", { keep: [0.03, 0.06] }],
+      ["L", { rank: [2, 3] }],
+      ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
+      ["L+P", { rank: [1], keep: [0.01] }, { rank: [2], keep: [0.02] }],
+    ],
     lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.93 }),
     mu: geometric({ from: 1e-2, factor: 1.7, steps: 9 }),
   },
@@ -116,12 +115,13 @@ async function exhibit(name: string, what: Exhibit): Promise<void> {
 async function begin(dir: string, what: Exhibit): Promise<Sweep> {
   if (existsSync(join(dir, "sweep.json"))) return attachSweep(dir);
   const data = await what.data();
-  const { net, lStep } = what.reference;
-  const training = train(net(), { data, lStep, seed: 1 });
+  const net = what.reference.net();
+  const combinations = combinationsOf(net, what.curves);
+  const training = train(net, { data, lStep: what.reference.lStep, seed: 1 });
   for (;;) {
     const { done, value } = await training.next();
     if (done) {
-      const { combinations, lStep, mu } = what;
+      const { lStep, mu } = what;
       return sweep({
         ...{ net: value.model, data, combinations, lStep, mu, dir },
         ...{ seeds: [1], evaluate: "ends", executor: pool() },
@@ -132,6 +132,15 @@ async function begin(dir: string, what: Exhibit): Promise<Sweep> {
       `reference, epoch ${epoch} of ${epochs}: loss ${loss.toFixed(4)}, test error ${testError.toFixed(2)} %, ${seconds.toFixed(0)} s`,
     );
   }
+}
+
+function combinationsOf(net: Model, curves: readonly Curve[]): Combinations {
+  return Object.fromEntries(
+    curves.map(([name, ...levels]) => [
+      name,
+      Object.assign({}, ...levels.map((level) => paperGrid(net, [name], level)[name])),
+    ]),
+  );
 }
 
 /** Copies what `openSweep` reads, without what only this machine knows. */
