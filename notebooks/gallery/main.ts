@@ -69,7 +69,7 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
     data: () => cifar10({ copy: "lossless4000", augment: true }),
     reference: {
       net: () => resnet({ depth: 20, seed: 1 }),
-      lStep: sgd({ rate: 0.1, epochs: 24, batch: 64, decay: 0.9 }),
+      lStep: sgd({ rate: 0.1, epochs: 16, batch: 64, decay: 0.85 }),
     },
     curves: [
       ["Q", { bits: [1, 2] }],
@@ -78,8 +78,8 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
       ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
       ["L+P", { rank: [1], keep: [0.01] }, { rank: [2], keep: [0.02] }],
     ],
-    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.93 }),
-    mu: geometric({ from: 1e-2, factor: 1.7, steps: 9 }),
+    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.9 }),
+    mu: geometric({ from: 1e-2, factor: 2, steps: 7 }),
   },
 };
 
@@ -124,7 +124,7 @@ async function begin(dir: string, what: Exhibit): Promise<Sweep> {
       const { lStep, mu } = what;
       return sweep({
         ...{ net: value.model, data, combinations, lStep, mu, dir },
-        ...{ seeds: [1], evaluate: "ends", executor: pool() },
+        ...{ seeds: [1], evaluate: "ends", executor: pool({ workers: 2 }) },
       });
     }
     const { epoch, epochs, loss, testError = Number.NaN, seconds } = value;
