@@ -3,11 +3,13 @@
 import { displaySymbol } from "../notebook.ts";
 import {
   type Chart,
+  isAlone,
   type LabelPlace,
   type Level,
   type Panel,
   type Series,
   showable,
+  visible,
 } from "./chart.ts";
 import { html } from "./html.ts";
 import { grey } from "./palette.ts";
@@ -16,8 +18,7 @@ import { svg } from "./svg.ts";
 
 /** The part of a Plotly trace that we write. `null` is a gap. */
 export interface PlotlyTrace {
-  readonly type: "scatter";
-  readonly mode: string;
+  readonly type: "scatter" | "bar";
   readonly name: string;
   readonly x: readonly (number | null)[];
   readonly y: readonly (number | null)[];
@@ -87,10 +88,13 @@ function toPlotly(chart: Chart): PlotlyFigure {
       font: { size: 16 },
     },
     height: plotHeight + head,
-    margin: { l: 62, r: 18, t: head, b: foot },
+    margin: { l: chart.left ?? 62, r: 18, t: head, b: foot },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     hovermode: "closest",
+    // Labels inside rectangles are as large as all others, or not there.
+    barmode: "overlay",
+    uniformtext: { minsize: 9, mode: "hide" },
     showlegend: true,
     legend: {
       orientation: "h",
@@ -157,7 +161,7 @@ function suffix(index: number): string {
 }
 
 function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
-  const ticks = axis.ticks125 ? ticks125() : undefined;
+  const ticks = axis.ticks ?? (axis.ticks125 ? ticks125() : undefined);
   return {
     title: { text: plotlyText(axis.title), standoff: 8 },
     type: axis.scale,
@@ -170,7 +174,7 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
       ? {
           tickmode: "array",
           tickvals: ticks.map((t) => t.value),
-          ticktext: ticks.map((t) => t.text),
+          ticktext: ticks.map((t) => plotlyText(t.text)),
         }
       : automaticTicks(axis, range[1] - range[0])),
   };
@@ -201,9 +205,7 @@ function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | und
       ]
     : [];
   const empty = !chart.series.some(
-    (series) =>
-      series.panel === index &&
-      series.x.some((x, i) => showable(panel.x, x) && showable(panel.y, series.y[i] ?? Number.NaN)),
+    (series) => series.panel === index && series.x.some((_, i) => visible(panel, series, i)),
   );
   const middle = (range: Range): number => (range[0] + range[1]) / 2;
   const note = {
@@ -245,12 +247,10 @@ function unused(chart: Chart): PlotlyTrace[] {
 }
 
 function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
-  const visible = (i: number): boolean =>
-    panel !== undefined &&
-    showable(panel.x, series.x[i] ?? Number.NaN) &&
-    showable(panel.y, series.y[i] ?? Number.NaN);
-  const shown = series.x.filter((_, i) => visible(i)).length;
-  const marked = series.markers !== false || shown === 1;
+  const shown = (i: number): boolean => panel !== undefined && visible(panel, series, i);
+  if (series.boxes) return bars(series, series.boxes, shown);
+  const alone = series.x.map((_, i) => series.markers === false && isAlone(series, i, shown));
+  const marked = series.markers !== false || alone.includes(true);
   const modes = [
     ...(series.line === "none" ? [] : ["lines"]),
     ...(marked ? ["markers"] : []),
@@ -264,8 +264,9 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
     name: plotlyText(series.name),
     legendgroup: series.group,
     showlegend: series.legend,
-    x: series.x.map((x, i) => (visible(i) ? x : null)),
-    y: series.y.map((y, i) => (visible(i) ? y : null)),
+    ...(series.opacity === undefined ? {} : { opacity: series.opacity }),
+    x: series.x.map((x, i) => (shown(i) ? x : null)),
+    y: series.y.map((y, i) => (shown(i) ? y : null)),
     xaxis: `x${suffix(series.panel)}`,
     yaxis: `y${suffix(series.panel)}`,
     connectgaps: false,
@@ -275,7 +276,11 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
       dash,
       shape: series.line === "step" ? "vh" : "linear",
     },
-    marker: { color, size: 8, symbol: series.markers === "open" ? `${marker}-open` : marker },
+    marker: {
+      color,
+      size: marked && series.markers === false ? alone.map((one) => (one ? 8 : 0)) : 8,
+      symbol: series.markers === "open" ? `${marker}-open` : marker,
+    },
     ...(series.labels
       ? {
           text: series.labels.map((l, i) =>
@@ -288,9 +293,7 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
           cliponaxis: series.stretches === false,
         }
       : {}),
-    ...(series.hover
-      ? { hovertext: series.hover.map(plotlyText), hovertemplate: "%{hovertext}<extra></extra>" }
-      : { hovertemplate: `%{x}: %{y:.4g}<extra>${plotlyText(series.name)}</extra>` }),
+    ...hoverOf(series),
     ...(series.ids ? { customdata: series.ids } : {}),
     ...(error
       ? {
@@ -304,6 +307,50 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
         }
       : {}),
   };
+}
+
+/** Rectangles as bars from `base`, each of its own width. */
+function bars(
+  series: Series,
+  corners: { readonly x: readonly number[]; readonly y: readonly number[] },
+  shown: (i: number) => boolean,
+): PlotlyTrace {
+  const of = <T>(value: (x: number, y: number, x2: number, y2: number) => T): (T | null)[] =>
+    series.x.map((x, i) => {
+      const [y, x2, y2] = [series.y[i], corners.x[i], corners.y[i]].map((v) => v ?? Number.NaN);
+      return shown(i) ? value(x, y as number, x2 as number, y2 as number) : null;
+    });
+  return {
+    type: "bar",
+    name: plotlyText(series.name),
+    legendgroup: series.group,
+    showlegend: series.legend,
+    ...(series.opacity === undefined ? {} : { opacity: series.opacity }),
+    x: of((x, _y, x2) => (x + x2) / 2),
+    y: of((_x, y, _x2, y2) => y2 - y),
+    base: of((_x, y) => y),
+    width: of((x, _y, x2) => Math.abs(x2 - x)),
+    xaxis: `x${suffix(series.panel)}`,
+    yaxis: `y${suffix(series.panel)}`,
+    marker: { color: series.style.color, line: { width: 0 } },
+    ...(series.labels
+      ? {
+          text: series.labels.map(plotlyText),
+          textposition: "inside",
+          insidetextanchor: "middle",
+          textangle: 0,
+          textfont: { size: 11 },
+        }
+      : {}),
+    ...(series.hover ? hoverOf(series) : { hoverinfo: "skip" }),
+    ...(series.ids ? { customdata: series.ids } : {}),
+  };
+}
+
+function hoverOf({ hover, name }: Series): object {
+  return hover
+    ? { hovertext: hover.map(plotlyText), hovertemplate: "%{hovertext}<extra></extra>" }
+    : { hovertemplate: `%{x}: %{y:.4g}<extra>${plotlyText(name)}</extra>` };
 }
 
 function plotlyPlace(place: LabelPlace): string {

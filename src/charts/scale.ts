@@ -1,5 +1,5 @@
 /** From values to positions: the range of an axis and its ticks. */
-import { type Axis, type Chart, showable } from "./chart.ts";
+import { type Axis, type Chart, showable, visible } from "./chart.ts";
 import { superscript } from "./numbers.ts";
 
 /** Ends of an axis in its own coordinate: the value, or log₁₀ of it. */
@@ -28,7 +28,8 @@ export function rangeOf(chart: Chart, index: number, along: "x" | "y"): Range {
     if (series.panel !== index) continue;
     series.x.forEach((x, i) => {
       const y = series.y[i] ?? Number.NaN;
-      if (!showable(panel.x, x) || !showable(panel.y, y)) return;
+      if (!visible(panel, series, i)) return;
+      if (series.boxes) values.push(series.boxes[along][i] ?? Number.NaN);
       const yields = series.stretches === false && along === "y" && axis.scale === "linear";
       (yields ? yielding : values).push(along === "x" ? x : y);
       const error = along === "y" ? (series.error?.[i] ?? 0) : 0;
@@ -58,7 +59,8 @@ function within(yielding: readonly number[], values: readonly number[]): readonl
 }
 
 /** Ticks inside `range`, at most about `wanted` with labels. */
-export function ticksOf(axis: Axis, range: Range, wanted: number): Tick[] {
+export function ticksOf(axis: Axis, range: Range, wanted: number): readonly Tick[] {
+  if (axis.ticks) return axis.ticks;
   return axis.scale === "log" ? logTicks(range, wanted) : linearTicks(range, wanted);
 }
 
