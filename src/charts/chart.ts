@@ -11,6 +11,8 @@ export interface Axis {
   readonly include?: readonly number[];
   /** Log axes only: label 1, 2, 5, 10, …, at any zoom, instead of what fits. */
   readonly ticks125?: boolean;
+  /** Linear axes only: labels at whole numbers, of what is counted. */
+  readonly whole?: boolean;
   /** Labels at these values in place of numbers: names of rows, say. A value without text has a grid line only. */
   readonly ticks?: readonly { readonly value: number; readonly text: string }[];
 }

@@ -181,9 +181,9 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
 }
 
 /** `span` in decades on a log axis: powers of ten over many, 1 2 5 over few, linear steps within one. */
-function automaticTicks({ scale }: Panel["x"], span: number): Record<string, unknown> {
+function automaticTicks({ scale, whole }: Panel["x"], span: number): Record<string, unknown> {
   const decimal = { tickformat: ".4~g" };
-  if (scale === "linear") return { ...decimal, nticks: 8 };
+  if (scale === "linear") return { ...decimal, ...(whole && span < 8 ? { dtick: 1 } : { nticks: 8 }) };
   if (span > 4.6) return { exponentformat: "power", dtick: Math.ceil(span / 7) };
   if (span > 2.5) return { ...decimal, dtick: 1 };
   return { ...decimal, ...(span > 0.6 ? { dtick: "D2" } : { nticks: 5 }) };
@@ -250,7 +250,9 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
   const shown = (i: number): boolean => panel !== undefined && visible(panel, series, i);
   if (series.boxes) return bars(series, series.boxes, shown);
   const alone = series.x.map((_, i) => series.markers === false && isAlone(series, i, shown));
-  const marked = series.markers !== false || alone.includes(true);
+  // Plotly keeps labels off their points only where these have markers, so labels alone get some that are not seen.
+  const bare = series.line === "none" && series.markers === false;
+  const marked = series.markers !== false || alone.includes(true) || bare;
   const modes = [
     ...(series.line === "none" ? [] : ["lines"]),
     ...(marked ? ["markers"] : []),
@@ -278,7 +280,9 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
     },
     marker: {
       color,
-      size: marked && series.markers === false ? alone.map((one) => (one ? 8 : 0)) : 8,
+      ...(alone.includes(true)
+        ? { size: alone.map((one) => (one ? 8 : 0)), opacity: 1, line: { width: 0 } }
+        : { size: 8, ...(bare ? { opacity: 0 } : {}) }),
       symbol: series.markers === "open" ? `${marker}-open` : marker,
     },
     ...(series.labels

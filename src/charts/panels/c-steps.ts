@@ -23,13 +23,15 @@ export function cSteps({ cSteps: all }: Pick<Solution, "cSteps">, options: Chose
   const title = "C steps by alternation";
   const chart: Chart = {
     title,
-    ...(subtitle ? { subtitle } : {}),
+    ...(shown.length > 0
+      ? { subtitle: `Markers: the best; dotted: random starts${subtitle ? `. ${subtitle}` : ""}` }
+      : {}),
     panels:
       shown.length === 0
-        ? [{ x: { title: "sweep", scale: "linear" }, y: { title: "objective", scale: "log" } }]
+        ? [{ x: { title: "sweep", scale: "linear", whole: true }, y: { title: "objective", scale: "log" } }]
         : shown.map(({ layers, compression }) => ({
             title: `${layers.join(" + ")}: ${compression}`,
-            x: { title: "sweep", scale: "linear", include: [0] },
+            x: { title: "sweep", scale: "linear", whole: true, include: [0] },
             y: { title: "objective Σ h (w − Δ)²", scale: "log" },
           })),
     columns: shown.length > 1 ? 2 : 1,

@@ -22,6 +22,8 @@ export interface ParallelAxis {
   /** One for each point. */
   readonly positions: readonly number[];
   readonly ticks: readonly { readonly at: number; readonly text: string }[];
+  /** True if every position has a tick: then lines meet there. */
+  readonly even: boolean;
 }
 
 /** Where what a point does not have is. */
@@ -101,7 +103,7 @@ function evenly(title: string, ranks: readonly number[], texts: readonly string[
   const ticks = texts
     .map((text, rank) => ({ at: at(rank), text }))
     .filter((_, rank) => rank % every === 0);
-  return { title, positions, ticks: [...ticks, ...noneTick(positions)] };
+  return { title, positions, ticks: [...ticks, ...noneTick(positions)], even: true };
 }
 
 function scaled(title: string, scale: Axis["scale"], values: readonly number[]): ParallelAxis {
@@ -115,11 +117,17 @@ function scaled(title: string, scale: Axis["scale"], values: readonly number[]):
   const at = (value: number): number =>
     (coordinate(axis, value) - range[0]) / (range[1] - range[0]);
   const positions = values.map((value) => (showable(axis, value) ? at(value) : NONE));
-  const ticks = all.length > 0 ? ticksOf(axis, range, 6) : [];
+  const ticks = (all.length > 0 ? ticksOf(axis, range, 6) : []).map(({ value, text }) => ({
+    at: at(value),
+    text,
+  }));
+  // Digits of a decade crowd at its end.
+  const apart = ticks.filter((tick, i) => i === 0 || tick.at - (ticks[i - 1]?.at ?? 0) > 0.05);
   return {
     title: `${title}${scale === "log" ? " (log)" : ""}`,
     positions,
-    ticks: [...ticks.map(({ value, text }) => ({ at: at(value), text })), ...noneTick(positions)],
+    ticks: [...apart, ...noneTick(positions)],
+    even: false,
   };
 }
 

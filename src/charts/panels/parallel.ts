@@ -1,4 +1,4 @@
-import type { Chart, Series } from "../chart.ts";
+import type { Chart, LabelPlace, Series } from "../chart.ts";
 import { type Figure, figure } from "../figure.ts";
 import { short } from "../numbers.ts";
 import { grey, styleOf } from "../palette.ts";
@@ -32,22 +32,18 @@ export function parallel({
     } as const;
     const [thick, thin] = [own.filter(isBest), own.filter((p) => !isBest(p))];
     return [
+      { ...common, x: [Number.NaN], y: [Number.NaN], markers: true, legend: true },
       {
-        ...common,
-        ...through(points, axes, thin),
-        ...{ markers: false, width: 1.2, opacity: 0.5, legend: thick.length === 0 },
+        ...{ ...common, ...through(points, axes, thin), legend: false },
+        ...{ markers: false, width: 1.2, opacity: points.length > 50 ? 0.3 : 0.5 },
       },
-      {
-        ...common,
-        ...through(points, axes, thick),
-        ...{ markers: true, width: 3, legend: thick.length > 0 },
-      },
+      { ...common, ...through(points, axes, thick), legend: false, markers: true, width: 3 },
     ];
   });
   const missing = axes.some(({ positions }) => positions.includes(NONE));
   const chart: Chart = {
     title,
-    subtitle: `${points.length} of ${all.length} points finished; thick: the ${best.size} on the front of ratio and training loss`,
+    subtitle: `${points.length} of ${all.length} points finished; thick: on the front of ratio and training loss (${best.size})`,
     panels: [
       {
         x: {
@@ -61,9 +57,7 @@ export function parallel({
     columns: 1,
     // Thick lines above the thin ones, and the labels above all.
     series: [
-      ...lines
-        .filter(({ x }) => x.length > 0)
-        .sort((a, b) => (a.width as number) - (b.width as number)),
+      ...lines.filter(({ x }) => x.length > 0).sort((a, b) => (a.width ?? 0) - (b.width ?? 0)),
       ...axes.map((axis, i) => labels(axis, i)),
     ],
     summary: `${title}: ${points.length === 0 ? "none has finished yet" : points.map((point) => hoverOf(point).replaceAll("\n", ", ")).join("; ")}`,
@@ -97,15 +91,16 @@ function through(
   };
 }
 
-/** The labels of axis `i`: left of the first axis, where no line is, and right of the others. */
-function labels({ title, ticks }: ParallelAxis, i: number): Series {
+/** The labels of axis `i`: left of the first axis, where no line is, and right of the others; above where lines meet. */
+function labels({ title, ticks, even }: ParallelAxis, i: number): Series {
+  const place: LabelPlace = i === 0 ? "left" : even ? "top right" : "right";
   return {
     name: title,
     panel: 0,
     x: ticks.map(() => i),
     y: ticks.map(({ at }) => at),
     labels: ticks.map(({ text }) => text),
-    labelPlaces: ticks.map(() => (i === 0 ? ("left" as const) : ("right" as const))),
+    labelPlaces: ticks.map(({ at }) => (place === "right" && at === NONE ? "top right" : place)),
     hover: ticks.map(({ text }) => text),
     style: { color: grey, marker: "circle", dash: "solid" },
     line: "none",

@@ -3,12 +3,12 @@ import type { Axis } from "../chart.ts";
 
 const MOST_HEIGHT = 900;
 const MOST_CHARACTERS = 24;
-/** Above and below the plot area. */
-const FRAME = 76;
+/** Above and below the plot area, where that is most: in Plotly. */
+const FRAME = 90;
 
 /** Pixels of a panel with `count` rows. */
 export function rowHeightFor(count: number): number {
-  return Math.min(MOST_HEIGHT, FRAME + Math.max(90, 26 * count));
+  return Math.min(MOST_HEIGHT, FRAME + Math.max(70, 30 * count));
 }
 
 /** As many names as there is room for, long ones cut. */

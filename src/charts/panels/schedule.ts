@@ -1,5 +1,6 @@
 import type { Progress } from "../../lc/progress.ts";
 import type { Chart, Series } from "../chart.ts";
+import { mostMarkers } from "../curves.ts";
 import { type Figure, figure } from "../figure.ts";
 import { short } from "../numbers.ts";
 import { styleOf } from "../palette.ts";
@@ -15,7 +16,7 @@ export function schedule({ history }: { readonly history: readonly Progress[] })
   const steps = history.filter(({ kind }) => kind === "step");
   const last = steps.at(-1);
   const title = "Schedule of the penalty";
-  const x = { title: "LC step", scale: "linear", include: [0, last?.steps ?? 1] } as const;
+  const x = { title: "LC step", scale: "linear", whole: true, include: [0, last?.steps ?? 1] } as const;
   const curve = (panel: number, name: string, value: (step: Progress) => number): Series => ({
     name,
     panel,
@@ -23,7 +24,7 @@ export function schedule({ history }: { readonly history: readonly Progress[] })
     y: steps.map(value),
     style: { ...styleOf(panel === 0 ? 0 : 3), dash: "solid" },
     line: "straight",
-    markers: steps.length <= 60,
+    markers: steps.length <= mostMarkers,
     legend: true,
     group: name,
   });

@@ -22,11 +22,13 @@ export function storage({
   const [all, left] = [sum(before), sum(after)];
   const names = rows.map(nameOf);
   const ticks = rowTicks(names);
-  const title = `${model.network.name}: ${size(all)} → ${size(left)}, ${short(ratio)} × smaller`;
+  const title = `${model.network.name}: ${rows.length === 0 ? "nothing is compressed" : `${size(all)} → ${size(left)}, ${short(ratio)} × smaller`}`;
+  // As bars, so the ratios need a line of text each.
+  const labelled = ticks.length === rows.length;
   const panel = (what: string, { unit, scale }: Unit, values: readonly number[]): Panel => ({
     title: what,
     // Room for the ratio at the longest bar.
-    x: { title: unit, scale: "linear", include: [0, 1.12 * Math.max(...values, 0) * scale] },
+    x: { title: unit, scale: "linear", include: [0, 1.12 * Math.max(...values, 1) * scale] },
     y: { title: "", scale: "linear", ticks },
   });
   const kinds = [...new Set(rows.flatMap(({ parts }) => parts.map(({ name }) => kindOf(name))))];
@@ -42,9 +44,10 @@ export function storage({
     columns: 2,
     series: [
       {
-        ...bars("reference, float32", 0, plain),
+        ...bars("reference", 0, plain),
         ...boxes(before.map((bytes, i) => ({ row: i, from: 0, to: bytes * from.scale }))),
         hover: before.map((bytes, i) => `${names[i]}: ${size(bytes)} as float32`),
+        legend: false,
       },
       ...kinds.map((kind): Series => {
         const found = stacked(rows, kind);
@@ -58,7 +61,7 @@ export function storage({
         ...bars("ratio", 1, plain),
         x: after.map((bytes) => bytes * to.scale),
         y: rows.map((_, i) => -i),
-        labels: rows.map((row) => `${short(row.before / bitsOf(row) || 1)} ×`),
+        labels: rows.map((row) => (labelled ? `${short(row.before / bitsOf(row))} ×` : "")),
         labelPlaces: rows.map(() => "right" as const),
         legend: false,
       },

@@ -10,7 +10,7 @@ import { type Chosen, choose } from "./chosen.ts";
 const COLUMNS = 60;
 /** Bins of the drawn histogram. */
 const ROWS = 48;
-/** Shades of grey, the darkest for the fullest bin of a panel. */
+/** Shades of grey, the strongest for the fullest bin of a panel. */
 const SHADES = 6;
 
 interface Column {
@@ -19,7 +19,7 @@ interface Column {
 }
 
 /**
- * The weights of each task over the LC steps: their histogram in shades of grey, a column per step, and on it the codebook entries of
+ * The weights of each task over the LC steps: their histogram in shades of grey, the strongest for the most, a column per step, and on it the codebook entries of
  * each part that has at most 32 values. Step 0 is direct compression.
  * @param run A solution, or a run that was opened.
  * @param options `layers`: of which tasks; default: the first six.
@@ -46,10 +46,10 @@ export function weights(
     ...(subtitle ? { subtitle } : {}),
     panels:
       shown.length === 0
-        ? [{ x: { title: "LC step", scale: "linear" }, y: { title: "weight", scale: "linear" } }]
+        ? [{ x: { title: "LC step", scale: "linear", whole: true }, y: { title: "weight", scale: "linear" } }]
         : shown.map(({ layers }) => ({
             title: layers.join(" + "),
-            x: { title: "LC step", scale: "linear" },
+            x: { title: "LC step", scale: "linear", whole: true },
             y: { title: "weight", scale: "linear" },
           })),
     columns: shown.length > 1 ? 2 : 1,
@@ -109,7 +109,7 @@ function histogram(columns: readonly Column[], panel: number): Series[] {
       }),
     );
     return {
-      name: "weights w (darker: more)",
+      name: "weights w (stronger: more)",
       panel,
       x: cells.map(({ step }) => step - wide / 2),
       y: cells.map(({ bottom }) => bottom),
