@@ -12,7 +12,7 @@ import {
   visible,
 } from "./chart.ts";
 import { html } from "./html.ts";
-import { grey } from "./palette.ts";
+import { grey, textOn } from "./palette.ts";
 import { type Range, rangeOf, ticks125 } from "./scale.ts";
 import { svg } from "./svg.ts";
 
@@ -75,7 +75,7 @@ function toPlotly(chart: Chart): PlotlyFigure {
   const rows = Math.ceil(chart.panels.length / chart.columns);
   const plotHeight = rows * (chart.rowHeight ?? 300);
   const foot = 90;
-  const cells = grid(chart.columns, rows);
+  const cells = grid(chart.columns, rows, plotHeight - foot);
   const layout: Record<string, unknown> = {
     title: {
       text: titleText(chart),
@@ -143,9 +143,9 @@ interface Cell {
   readonly y: Range;
 }
 
-/** Shares of the plot area for the panels, row by row from the top. */
-function grid(columns: number, rows: number): Cell[] {
-  const [gapX, gapY] = [0.1, 0.2];
+/** Shares of the plot area, `height` pixels high, for the panels, row by row from the top. */
+function grid(columns: number, rows: number, height: number): Cell[] {
+  const [gapX, gapY] = [0.1, 82 / height];
   const wide = (1 - gapX * (columns - 1)) / columns;
   const high = (1 - gapY * (rows - 1)) / rows;
   return Array.from({ length: columns * rows }, (_, i) => {
@@ -186,7 +186,7 @@ function automaticTicks({ scale, whole }: Panel["x"], span: number): Record<stri
   if (scale === "linear") return { ...decimal, ...(whole && span < 8 ? { dtick: 1 } : { nticks: 8 }) };
   if (span > 4.6) return { exponentformat: "power", dtick: Math.ceil(span / 7) };
   if (span > 2.5) return { ...decimal, dtick: 1 };
-  return { ...decimal, ...(span > 0.6 ? { dtick: "D2" } : { nticks: 5 }) };
+  return { ...decimal, ...(span > 0.7 ? { dtick: "D2" } : { nticks: 5 }) };
 }
 
 function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | undefined): object[] {
@@ -343,7 +343,7 @@ function bars(
           textposition: "inside",
           insidetextanchor: "middle",
           textangle: 0,
-          textfont: { size: 11 },
+          textfont: { size: 11, color: textOn(series.style.color) },
         }
       : {}),
     ...(series.hover ? hoverOf(series) : { hoverinfo: "skip" }),

@@ -3,7 +3,7 @@
 import { escapeMarkup } from "../text.ts";
 import type { LabelPlace, Series } from "./chart.ts";
 import { attributes, tenth } from "./markup.ts";
-import type { Dash, Marker } from "./palette.ts";
+import { type Dash, type Marker, textOn } from "./palette.ts";
 
 /** A point in pixels; undefined leaves a gap in the line. */
 export type Point = readonly [x: number, y: number] | undefined;
@@ -72,7 +72,8 @@ export function boxMarks(
     const text = labels?.[i] ?? "";
     if (!box || text === "" || text.length * 6.2 + 6 > box.width || box.height < 12) return "";
     const at = { x: box.left + box.width / 2, y: box.top + box.height / 2 + 4 };
-    return `<text${attributes({ ...at, "text-anchor": "middle", "font-size": 11 })}>${escapeMarkup(text)}</text>`;
+    const font = { "text-anchor": "middle", "font-size": 11, fill: textOn(style.color) };
+    return `<text${attributes({ ...at, ...font })}>${escapeMarkup(text)}</text>`;
   });
   if (!hover) {
     const d = paths.join("");

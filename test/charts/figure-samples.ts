@@ -4,13 +4,16 @@ import type { ParallelPoint } from "../../src/charts/panels/parallel-axes.ts";
 import type { Timeline, TimelineAttempt } from "../../src/charts/panels/timeline.ts";
 import { paretoFront } from "../../src/charts/pareto.ts";
 import type { Progress } from "../../src/lc/progress.ts";
-import type { CStepSummary, StorageRow } from "../../src/lc/solution.ts";
+import type { CStepSummary, Solution, StorageRow } from "../../src/lc/solution.ts";
 import type { WeightSummary } from "../../src/lc/weight-summary.ts";
 import { random } from "../../src/math/random.ts";
 import { records } from "./samples.ts";
 
 /** `count` finished points of the paper's grid; `odd`: some with NaN, some with a loss of 0. */
-export function sweepOf(count: number, odd = false) {
+export function sweepOf(
+  count: number,
+  odd = false,
+): { points: ParallelPoint[]; front: ParallelPoint[] } {
   const rng = random(1);
   const kinds = ["Q", "P", "L", "Q+P", "Q+L", "L+P", "Q+L+P"];
   const points = Array.from({ length: count }, (_, i): ParallelPoint => {
@@ -42,7 +45,10 @@ export function sweepOf(count: number, odd = false) {
 }
 
 /** `count` compressed layers and what is left. */
-export function solutionWith(count: number, rows?: readonly StorageRow[]) {
+export function solutionWith(
+  count: number,
+  rows?: readonly StorageRow[],
+): Pick<Solution, "storage" | "ratio" | "model"> {
   const layers = Array.from({ length: count }, (_, i): StorageRow => {
     const n = 32 * 20_000 * (1 + ((i * 7) % 11));
     return {

@@ -86,7 +86,6 @@ export function timeline({
                 `${id}, attempt ${attempt}\n${names[end]} after ${duration((to - from) / 1000)}`,
             ),
             ids: own.map(({ id }) => id),
-            opacity: 0.75,
             style: { ...styleOf(0), color: colors[end] },
             line: "none",
             markers: false,
