@@ -183,7 +183,8 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
 /** `span` in decades on a log axis: powers of ten over many, 1 2 5 over few, linear steps within one. */
 function automaticTicks({ scale, whole }: Panel["x"], span: number): Record<string, unknown> {
   const decimal = { tickformat: ".4~g" };
-  if (scale === "linear") return { ...decimal, ...(whole && span < 8 ? { dtick: 1 } : { nticks: 8 }) };
+  if (scale === "linear")
+    return { ...decimal, ...(whole && span < 8 ? { dtick: 1 } : { nticks: 8 }) };
   if (span > 4.6) return { exponentformat: "power", dtick: Math.ceil(span / 7) };
   if (span > 2.5) return { ...decimal, dtick: 1 };
   return { ...decimal, ...(span > 0.7 ? { dtick: "D2" } : { nticks: 5 }) };

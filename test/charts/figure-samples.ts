@@ -22,7 +22,11 @@ export function sweepOf(
     const level = combination
       .split("+")
       .map((kind) =>
-        kind === "Q" ? `${bits} ${bits === 1 ? "bit" : "bits"}` : kind === "P" ? `${keep} %` : `rank ${rank}`,
+        kind === "Q"
+          ? `${bits} ${bits === 1 ? "bit" : "bits"}`
+          : kind === "P"
+            ? `${keep} %`
+            : `rank ${rank}`,
       )
       .join(" + ");
     const ratio = 4 + 60 * rng.uniform() ** 2;
@@ -86,7 +90,10 @@ export function historyOf(steps: number, odd = false): Progress[] {
       ...(odd && n % 4 === 3 ? { distance: 0, trainLoss: 0, mu: 0 } : {}),
       weights: [
         summary("fc1", n / steps, 0.05, [
-          { part: "quantize(K = 4)", values: [-0.09, -0.03, 0.03, 0.09].map((c) => c * (1 + n / steps)) },
+          {
+            part: "quantize(K = 4)",
+            values: [-0.09, -0.03, 0.03, 0.09].map((c) => c * (1 + n / steps)),
+          },
         ]),
         summary("fc2", n / steps, 0.1, [
           { part: "binarize", values: [-0.08, 0.08] },
@@ -108,7 +115,7 @@ function summary(
   const [low, high] = [-4 * sd, 4 * sd];
   const counts = Array.from({ length: 40 }, (_, i) => {
     const x = ((i + 0.5) / 40) * 8 - 4;
-    const bump = (at: number): number => Math.exp((-((x - at) ** 2)) / (2 * (1 - 0.7 * t) ** 2));
+    const bump = (at: number): number => Math.exp(-((x - at) ** 2) / (2 * (1 - 0.7 * t) ** 2));
     return Math.round(1000 * (bump(2 * t) + bump(-2 * t)));
   });
   return { layers: [layer], low, high, counts, codebooks };
@@ -155,7 +162,20 @@ export function timelineWith(count: number, workers = 4): { timeline: Timeline }
       const to = from + 20_000 + 40_000 * rng.uniform();
       free[w] = to;
       const crashed = count > 1 && rng.uniform() < 0.1;
-      const end = crashed ? "crash" : (["finished", "finished", "finished", "hopeless", "failed", "stopped", "lost", "running"] as const)[i === count - 1 && count > 1 ? 7 : rng.uniform() < 0.8 ? 0 : 3 + (i % 4)];
+      const end = crashed
+        ? "crash"
+        : (
+            [
+              "finished",
+              "finished",
+              "finished",
+              "hopeless",
+              "failed",
+              "stopped",
+              "lost",
+              "running",
+            ] as const
+          )[i === count - 1 && count > 1 ? 7 : rng.uniform() < 0.8 ? 0 : 3 + (i % 4)];
       attempts.push({ id, attempt, from, to, end: end as TimelineAttempt["end"] });
       if (end !== "crash") break;
     }

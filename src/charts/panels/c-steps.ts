@@ -28,7 +28,12 @@ export function cSteps({ cSteps: all }: Pick<Solution, "cSteps">, options: Chose
       : {}),
     panels:
       shown.length === 0
-        ? [{ x: { title: "sweep", scale: "linear", whole: true }, y: { title: "objective", scale: "log" } }]
+        ? [
+            {
+              x: { title: "sweep", scale: "linear", whole: true },
+              y: { title: "objective", scale: "log" },
+            },
+          ]
         : shown.map(({ layers, compression }) => ({
             title: `${layers.join(" + ")}: ${compression}`,
             x: { title: "sweep", scale: "linear", whole: true, include: [0] },

@@ -14,7 +14,7 @@ export function rowHeightFor(count: number): number {
 /** As many names as there is room for, long ones cut. */
 export function rowTicks(names: readonly string[]): NonNullable<Axis["ticks"]> {
   const every = Math.ceil((14 * names.length) / (MOST_HEIGHT - FRAME));
-  return names.flatMap((name, i) => (i % every === 0 ? [{ value: -i, text: cut(name) }] : []));
+  return names.flatMap((name, i) => (i % every === 0 ? [{ value: 0 - i, text: cut(name) }] : []));
 }
 
 /** Pixels that the names need left of the axis. */

@@ -16,7 +16,12 @@ export function schedule({ history }: { readonly history: readonly Progress[] })
   const steps = history.filter(({ kind }) => kind === "step");
   const last = steps.at(-1);
   const title = "Schedule of the penalty";
-  const x = { title: "LC step", scale: "linear", whole: true, include: [0, last?.steps ?? 1] } as const;
+  const x = {
+    title: "LC step",
+    scale: "linear",
+    whole: true,
+    include: [0, last?.steps ?? 1],
+  } as const;
   const curve = (panel: number, name: string, value: (step: Progress) => number): Series => ({
     name,
     panel,

@@ -60,7 +60,7 @@ export function storage({
       {
         ...bars("ratio", 1, plain),
         x: after.map((bytes) => bytes * to.scale),
-        y: rows.map((_, i) => -i),
+        y: rows.map((_, i) => 0 - i),
         labels: rows.map((row) => (labelled ? `${short(row.before / bitsOf(row))} ×` : "")),
         labelPlaces: rows.map(() => "right" as const),
         legend: false,

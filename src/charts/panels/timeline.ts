@@ -72,7 +72,7 @@ export function timeline({
       ...ends.flatMap((end): Series[] => {
         const own = all.filter((one) => one.end === end);
         if (own.length === 0) return [];
-        const row = own.map((one) => -(rows.get(one) as number));
+        const row = own.map((one) => 0 - (rows.get(one) as number));
         return [
           {
             name: names[end],

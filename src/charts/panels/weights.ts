@@ -46,7 +46,12 @@ export function weights(
     ...(subtitle ? { subtitle } : {}),
     panels:
       shown.length === 0
-        ? [{ x: { title: "LC step", scale: "linear", whole: true }, y: { title: "weight", scale: "linear" } }]
+        ? [
+            {
+              x: { title: "LC step", scale: "linear", whole: true },
+              y: { title: "weight", scale: "linear" },
+            },
+          ]
         : shown.map(({ layers }) => ({
             title: layers.join(" + "),
             x: { title: "LC step", scale: "linear", whole: true },
@@ -104,7 +109,9 @@ function histogram(columns: readonly Column[], panel: number): Series[] {
     const cells = density.flatMap((column, c) =>
       column.flatMap((value, r) => {
         // By the root: what is rare can be seen too.
-        const own = Math.ceil(SHADES * Math.sqrt(value / fullest)) - 1;
+        const share = value / fullest;
+        // Bins that only rounding reaches have none.
+        const own = share > 1e-9 ? Math.ceil(SHADES * Math.sqrt(share) - 1e-9) - 1 : -1;
         return own === shade ? [{ step: finite[c]?.step ?? 0, bottom: from + r * size }] : [];
       }),
     );
@@ -127,7 +134,7 @@ function histogram(columns: readonly Column[], panel: number): Series[] {
   });
 }
 
-/** The counts of a step's own bins on common bins, as if they were spread evenly within each; a bin beside another is not shaded twice. */
+/** The counts of a step's own bins on common bins, as if they were spread evenly within each. */
 function spread({ low, high, counts }: WeightSummary, from: number, size: number): number[] {
   const rows = new Array<number>(ROWS).fill(0);
   const own = (high - low) / counts.length;
