@@ -208,7 +208,7 @@ describe("the weights figure", () => {
         ? {
             weights: Array.from(
               { length: 8 },
-              (_, i) => ({ ...(record.weights?.[0] as never), layers: [`c${i}`] }) as never,
+              (_, i) => ({ ...(record.weights?.[0] as object), layers: [`c${i}`] }) as never,
             ),
           }
         : {}),
@@ -251,7 +251,7 @@ describe("the C steps figure", () => {
       { order: [0, 1], start: 4, objective: [4, 1] },
     ];
     const { series } = figures.cSteps({
-      cSteps: [{ ...(cSteps[0] as never), trace } as never],
+      cSteps: [{ ...(cSteps[0] as object), trace } as never],
     }).chart;
     assert.deepEqual(
       series.map(({ x, style }) => [x, style.dash]),
