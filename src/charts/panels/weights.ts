@@ -124,7 +124,7 @@ function histogram(columns: readonly Column[], panel: number): Series[] {
         x: cells.map(({ step }) => step + wide / 2),
         y: cells.map(({ bottom }) => bottom + size),
       },
-      opacity: (0.8 * (shade + 1)) / SHADES,
+      opacity: Math.round((80 * (shade + 1)) / SHADES) / 100,
       style: { color: grey, marker: "square", dash: "solid" },
       line: "none",
       markers: false,
