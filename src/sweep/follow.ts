@@ -41,6 +41,8 @@ export interface SweepView {
   readonly supervisor: Owner | null;
   /** How many there were, and where the newest runs its points. */
   readonly supervisors: number;
+  /** Its journal so far. */
+  readonly journal: readonly SweepEntry[];
   readonly executor: ExecutorSpec;
   /** Why the newest one gave up. */
   readonly message?: string;
@@ -55,6 +57,7 @@ export class Follower {
   readonly #points = new Map<string, SweepPoint>();
   /** First record of each point's newest process. */
   readonly #first = new Map<string, Progress>();
+  readonly #entries: SweepEntry[] = [];
   #supervisors = 0;
   #executor: ExecutorSpec;
   #message: string | undefined;
@@ -99,7 +102,7 @@ export class Follower {
       points,
       status: done ? "finished" : busy ? "running" : "idle",
       supervisor: busy ? owner : null,
-      ...{ supervisors: this.#supervisors, executor: this.#executor },
+      ...{ supervisors: this.#supervisors, executor: this.#executor, journal: [...this.#entries] },
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
@@ -118,6 +121,7 @@ export class Follower {
   }
 
   #take(entry: SweepEntry): void {
+    this.#entries.push(entry);
     if (entry.type === "supervisor") {
       this.#supervisors++;
       if (entry.executor) this.#executor = entry.executor;
@@ -141,7 +145,8 @@ export class Follower {
       // Its seconds begin again with each process, its epochs do not.
       if (entry.type === "start") this.#first.delete(id);
       if (entry.type !== "record") continue;
-      const { record } = entry;
+      // The histograms of all points would be much to compare at every look, and no figure of a sweep shows them.
+      const { weights: _, ...record } = entry.record;
       const first = this.#first.get(id) ?? record;
       this.#first.set(id, first);
       const epochs = record.epochsDone - first.epochsDone;

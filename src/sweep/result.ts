@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { type Figure, figure } from "../charts/figure.ts";
 import { errorCompression } from "../charts/panels/error-compression.ts";
 import type { ErrorCompressionPoint } from "../charts/panels/runs.ts";
+import type { Timeline } from "../charts/panels/timeline.ts";
 import { paretoFront } from "../charts/pareto.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import type { Owner } from "../runs/lock.ts";
 import { type Table, table } from "../table/table.ts";
 import { files } from "./folder.ts";
 import type { SweepPoint, SweepView } from "./follow.ts";
+import { timelineOf } from "./timeline.ts";
 
 /** What a sweep has found. */
 export interface SweepResult extends Displayable {
@@ -24,6 +26,8 @@ export interface SweepResult extends Displayable {
   readonly points: readonly SweepPoint[];
   /** Finished points that no other beats in both ratio and training loss, by rising ratio. */
   readonly front: readonly SweepPoint[];
+  /** Every attempt at a point, for `figures.timeline`. */
+  readonly timeline: Timeline;
   readonly table: Table;
   /** Error–compression curves of the finished points, with direct compression in grey. */
   readonly figure: Figure;
@@ -48,6 +52,7 @@ export function resultOf(view: SweepView): SweepResult {
     reference: spec.reference,
     points,
     front,
+    timeline: timelineOf(view.journal, status === "running" ? Date.now() : undefined),
     table: details,
     figure: drawn,
     [displaySymbol]: () => {
