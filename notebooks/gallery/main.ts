@@ -40,6 +40,8 @@ Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records, a table a
 MNIST and CIFAR-10 are read from LCLAB_DATA.`;
 
 interface Exhibit {
+  /** What it is trained on, in words. */
+  readonly images: string;
   readonly data: () => Promise<Dataset>;
   readonly reference: { readonly net: () => Model; readonly lStep: LStep };
   readonly curves: readonly Curve[];
@@ -52,6 +54,7 @@ type Curve = readonly [name: CombinationName, ...levels: Levels[]];
 
 const exhibits: Readonly<Record<string, Exhibit>> = {
   lenet5: {
+    images: "the first 10,000 training images",
     data: () => mnist({ trainCount: 10_000 }),
     reference: {
       net: () => lenet5({ seed: 1 }),
@@ -68,6 +71,7 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
     mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
   },
   resnet20: {
+    images: "3,000 images, flipped and cropped at random",
     data: () => cifar10({ copy: "lossless4000", augment: true }),
     reference: {
       net: () => resnet({ depth: 20, seed: 1 }),
@@ -120,7 +124,11 @@ async function exhibit(name: string, what: Exhibit): Promise<void> {
 }
 
 /** What was run, and what came out. */
-function pageOf(name: string, { lStep, mu, reference }: Exhibit, result: SweepResult): string {
+function pageOf(
+  name: string,
+  { images, lStep, mu, reference }: Exhibit,
+  result: SweepResult,
+): string {
   const { trainLoss, testError } = result.reference;
   const epochs = lStep.firstEpochs + (mu.length - 1) * lStep.epochs;
   return `# ${result.figure.chart.title}
@@ -128,7 +136,7 @@ function pageOf(name: string, { lStep, mu, reference }: Exhibit, result: SweepRe
 ![Error–compression curves](figure.svg)
 
 ${result.table.toMarkdown()}
-The reference, trained for ${reference.lStep.epochs} epochs, has a training loss of ${trainLoss.toPrecision(3)} and a test error of ${testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
+The reference, trained for ${reference.lStep.epochs} epochs on ${images}, has a training loss of ${trainLoss.toPrecision(3)} and a test error of ${testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
 (${epochs} epochs) with seed 1; "direct" is the compression of the reference without learning. The ratio counts the packed bits of
 all parameters. One seed and short runs on a part of the data: what is seen here is this net on these images.
 
