@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Progress } from "../../src/lc/progress.ts";
-import { openJournal, readJournal } from "../../src/runs/journal.ts";
+import { openJournal } from "../../src/runs/journal.ts";
 import { lockFolder } from "../../src/runs/lock.ts";
 import type { AttemptEnd, Executor } from "../../src/sweep/executor.ts";
 import { type PointSpec, pointFolder } from "../../src/sweep/folder.ts";
@@ -12,6 +12,7 @@ import { poolExecutor } from "../../src/sweep/pool.ts";
 import { supervise } from "../../src/sweep/supervise.ts";
 import { openSweep, stopSweep } from "../../src/sweep/sweep.ts";
 import { withFolder } from "../runs/support.ts";
+import { entries } from "./support.ts";
 
 type Point = Pick<PointSpec, "id"> & Partial<PointSpec>;
 type Tell = (step: number, more?: Partial<Progress>) => void;
@@ -66,11 +67,6 @@ const finished = { status: "finished" } as const;
 const forever = new Promise<never>(() => undefined);
 const go = (dir: string, executor: Executor) =>
   supervise(dir, executor, new AbortController().signal, null, pace);
-
-async function entries<Type extends SweepEntry["type"]>(dir: string, type: Type) {
-  const all = await readJournal<SweepEntry>(join(dir, "journal.jsonl"));
-  return all.filter((entry) => entry.type === type) as Extract<SweepEntry, { type: Type }>[];
-}
 
 const ends = async (dir: string) =>
   (await entries(dir, "end")).map(({ id, status }) => [id, status]);
