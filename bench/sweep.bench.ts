@@ -15,7 +15,7 @@ const help = `npm run bench -- sweep [--data DIR] [--json]
 How busy a sweep keeps two cores: 12 points of LeNet300, with two workers of one thread and with one worker of two.
 "busy" is the workers' processor time ÷ (2 × wall time). The processor time is what each worker process says of itself at its end
 (getrusage, all threads, its start included); the wall time is from the supervisor's first to its last line in the journal.
-  --data DIR    MNIST of DIR/mnist, 60,000 images; otherwise as many of the digits that lclab draws
+  --data DIR    MNIST of DIR/mnist, 60,000 images an epoch; otherwise 10,000 digits that lclab draws, six times
   --json        one object per line and row`;
 
 // As users run it, without the TypeScript loader's time.
@@ -40,7 +40,7 @@ export async function run(args: string[]): Promise<void> {
   if (values.data) process.env.LCLAB_DATA = values.data;
   const data = values.data
     ? await library.mnist()
-    : library.digits({ trainCount: 60_000, testCount: 10_000 });
+    : library.digits();
   const folder = await mkdtemp(join(tmpdir(), "lclab-bench-"));
   if (!values.json) console.log(`${machine()}; ${data.name}\n`);
   try {
@@ -76,7 +76,7 @@ async function measure(
     ...{ net: library.lenet300({ seed: 1 }), data, dir, executor },
     combinations: ["Q", "P", "L", "Q+P"],
     levels: { bits: [1, 2, 3], keep: [0.02, 0.1], rank: [10] },
-    lStep: library.sgd({ rate: 0.05, epochs: 1 }),
+    lStep: library.sgd({ rate: 0.05, epochs: data.train.count < 60_000 ? 6 : 1 }),
     mu: library.geometric({ from: 1e-3, factor: 1.5, steps: 4 }),
   });
   const { status, points } = await running.live({ stream: { write: () => true } });

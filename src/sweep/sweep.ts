@@ -246,11 +246,11 @@ function line(stream: TextStream): (view: SweepView) => void {
   const put = lineOn(stream);
   let before = "";
   return (view) => {
-    const text = `Sweep: ${figureOf(view).chart.subtitle}`;
-    const now = stream.isTTY ? text : `${view.status} ${view.points.filter(hasEnded).length}`;
-    if (now === before) return;
-    before = now;
-    put(text, view.status !== "running");
+    const running = view.status === "running";
+    const ended = `${view.status} ${view.points.filter(hasEnded).length}`;
+    if (ended === before && !(running && stream.isTTY)) return;
+    before = ended;
+    put(`Sweep: ${figureOf(view).chart.subtitle}`, !running);
   };
 }
 

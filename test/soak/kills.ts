@@ -3,6 +3,7 @@ import type { Random } from "../../src/math/random.ts";
 import { type Owner, ownerOf } from "../../src/runs/lock.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
 import { Follower } from "../../src/sweep/follow.ts";
+import { stepsIn } from "../sweep/support.ts";
 
 /** A process that was killed at its work. */
 export interface Kill {
@@ -48,7 +49,7 @@ export async function killAt(
       if (status !== "running") {
         throw new Error(`the sweep was ${status} before kill ${kills.length + 1} of ${count}.`);
       }
-      if (points.reduce((sum, { newest }) => sum + (newest?.step ?? 0), 0) >= due) break;
+      if (stepsIn(points) >= due) break;
       await wait(20);
     }
     await wait(late);

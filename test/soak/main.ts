@@ -55,11 +55,16 @@ interface Outcome {
 await build({ only: ["wasm"] });
 const backing = await services();
 const dirs: string[] = [];
-const limit = setTimeout(async () => {
-  console.error(`soak: not at its end after ${LIMIT_MS / 60_000} minutes.`);
+const giveUp = async (why: string): Promise<never> => {
+  console.error(`soak: ${why}.`);
   await stopAll();
   process.exit(1);
-}, LIMIT_MS);
+};
+const limit = setTimeout(
+  () => giveUp(`not at its end after ${LIMIT_MS / 60_000} minutes`),
+  LIMIT_MS,
+);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => giveUp(signal));
 await withFolder(async (folder) => {
   try {
     await soak(folder);

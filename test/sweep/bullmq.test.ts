@@ -17,7 +17,7 @@ import {
   services,
   silent,
   stateOf,
-  stepsOf,
+  stepsIn,
   untilSteps,
 } from "./support.ts";
 
@@ -97,7 +97,7 @@ describe("a sweep on BullMQ", function () {
       const queue = bull({ url: backing.url });
       let running = await sweep({ ...small, executor: one, dir });
       for (const executor of [queue, one]) {
-        await untilSteps(dir, (await stepsOf(dir)) + 2);
+        await untilSteps(dir, stepsIn((await openSweep(dir)).points) + 2);
         await running.stop();
         assert.equal((await openSweep(dir)).status, "stopped");
         running = await attachSweep(dir, { executor });

@@ -53,6 +53,8 @@ describe("lclab sweep", function () {
       assert.match(status.stdout, /^stopped, [01] of 2 points\ncombination +level +seed/);
       const attached = await lclab(["sweep", "attach", dir]);
       assert.equal(attached.code, 0, attached.stderr);
+      // In a log, at first and for each point that ends.
+      assert.ok((attached.stdout.match(/^Sweep: /gm)?.length ?? 9) <= 3, attached.stdout);
       assert.match(attached.stdout, /Sweep: finished, 2 of 2 points · \d+ s\n/);
     }));
 

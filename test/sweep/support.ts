@@ -8,6 +8,7 @@ import type { LCState } from "../../src/lc/state.ts";
 import { readJournal } from "../../src/runs/journal.ts";
 import { openRun } from "../../src/runs/open.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
+import { Follower, type SweepPoint } from "../../src/sweep/follow.ts";
 import type { SweepEntry } from "../../src/sweep/journal.ts";
 import type { SweepResult } from "../../src/sweep/result.ts";
 import { attachSweep, openSweep } from "../../src/sweep/sweep.ts";
@@ -30,14 +31,15 @@ export async function entries<Type extends SweepEntry["type"]>(
   return all.filter((entry) => entry.type === type) as Extract<SweepEntry, { type: Type }>[];
 }
 
-/** LC steps of all points of a sweep, also those under way. */
-export async function stepsOf(dir: string): Promise<number> {
-  return (await openSweep(dir)).points.reduce((sum, { newest }) => sum + (newest?.step ?? 0), 0);
+/** LC steps of all points together, also those under way. */
+export function stepsIn(points: readonly SweepPoint[]): number {
+  return points.reduce((sum, { newest }) => sum + (newest?.step ?? 0), 0);
 }
 
 /** Resolves when the points have come to `count` LC steps together. */
 export async function untilSteps(dir: string, count: number): Promise<void> {
-  while ((await stepsOf(dir)) < count) await wait(20);
+  const follower = await Follower.open(dir);
+  while (stepsIn((await follower.look()).points) < count) await wait(20);
 }
 
 /** Attaches until every point has ended: a process that was killed just now may still seem to be at work. */
