@@ -300,9 +300,10 @@ export class LcRun {
     const isNear = this.#isAfterStep(state) && distance < tolerance;
     const isLast = state.stepsDone === mu.length || isNear;
     // Before the record is made: it is what a journal keeps.
-    if (evaluate === "every" || (evaluate === "last" && isLast)) {
+    const isEnd = isLast || (evaluate === "ends" && state.stepsDone === 0);
+    if (evaluate === "every" || (evaluate !== "never" && isEnd)) {
       await this.#evaluate(session, state, deltas);
-    }
+    } else this.#scores = {};
     const { testErrors: _, ...scores } = this.#scores;
     const { bits, ratio } = sizeOf(this.#model.network, this.#tasks, state.thetas);
     const last = this.#history.at(-1);

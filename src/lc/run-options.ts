@@ -26,8 +26,11 @@ export interface RunOptions {
   readonly importance?: Weights;
   /** Ends early when ‖w − Δ(Θ)‖ / ‖w‖ is below this after a step; default 0 (never). */
   readonly tolerance?: number;
-  /** Evaluate Δ(Θ) on both splits after "every" step (default), after the "last" only, or "never". */
-  readonly evaluate?: "every" | "last" | "never";
+  /**
+   * Evaluate Δ(Θ) on both splits after "every" step (default), at both "ends" – direct compression and the last step –, after the
+   * "last" only, or "never".
+   */
+  readonly evaluate?: "every" | "ends" | "last" | "never";
   /** Default: the WASM engine on all cores. */
   readonly engine?: Engine;
   /** Stops the run within one minibatch; the interrupt of a notebook cell does so too. */

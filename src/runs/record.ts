@@ -26,7 +26,7 @@ export interface RunRecord {
   readonly run: LCState["run"];
   readonly seed: number;
   readonly tolerance: number;
-  readonly evaluate: "every" | "last" | "never";
+  readonly evaluate: "every" | "ends" | "last" | "never";
   readonly engine: string;
   /** SHA-256 of the weights it starts from. */
   readonly start: string;

@@ -59,7 +59,7 @@ export interface SweepSpec {
   readonly reference: { readonly trainLoss: number; readonly testError: number };
   readonly lStep: LStep;
   readonly mu: Schedule;
-  readonly evaluate: "every" | "last";
+  readonly evaluate: "every" | "ends" | "last";
   /** A point is given up when a finished one is at least as small and has a training loss this many times smaller; null: never. */
   readonly hopeless: number | null;
   readonly executor: ExecutorSpec;

@@ -50,8 +50,8 @@ export interface SweepOptions {
   readonly mu: Schedule;
   /** Folder of the sweep. If it holds this sweep already, it is gone on with. */
   readonly dir: string;
-  /** "last": without direct compression in the figure, and nothing is found hopeless; default "every". */
-  readonly evaluate?: "every" | "last";
+  /** "ends": nothing is found hopeless; "last": direct compression is not in the figure either; default "every". */
+  readonly evaluate?: "every" | "ends" | "last";
   /**
    * Each point starts from the learned weights of the nearest level before it in its curve that has finished – the reference if
    * none has –, and tells which as its `from`; default false.

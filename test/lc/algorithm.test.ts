@@ -139,7 +139,34 @@ describe("the LC algorithm with an exact L step", () => {
         [[last.state?.stepsDone, every.trainLoss, every.testError]],
       );
       assert.deepEqual(last.state, every.state);
+      const ends = await plan.run({ ...options, evaluate: "ends" });
+      const direct = every.history.find(({ kind, step }) => kind === "step" && step === 0);
+      assert.deepEqual(
+        ends.history
+          .filter(({ trainLoss }) => trainLoss !== undefined)
+          .map((r) => [r.step, r.trainLoss]),
+        [
+          [0, direct?.trainLoss],
+          [ends.state?.stepsDone, every.trainLoss],
+        ],
+      );
     }
+  });
+
+  it("gives a stopped run its own scores, not those of direct compression", async () => {
+    const engine = quadraticEngine(goal);
+    const mu = geometric({ from: 0.01, factor: 1.5, steps: 6 });
+    const stop = new AbortController();
+    const steps = plan.steps({ data, lStep, mu, engine, evaluate: "ends", signal: stop.signal });
+    for (;;) {
+      const { value, done } = await steps.next();
+      assert.ok(!done);
+      if (value.step === 2 && value.kind === "step") break;
+    }
+    stop.abort();
+    const { value: stopped } = await steps.next();
+    const before = await plan.run({ data, lStep, mu: mu.slice(0, 2), engine });
+    assert.equal((stopped as { trainLoss?: number }).trainLoss, before.trainLoss);
   });
 
   it("reports NaN losses with the state before and what to change", async () => {

@@ -1,0 +1,184 @@
+/**
+ * `npm run gallery`: combinations of compressions at two sizes each, on LeNet5 and ResNet-20, as sweeps whose records – not the
+ * weights – are kept beside this file. What a sweep has done already is not done again.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import {
+  attachSweep,
+  type CombinationName,
+  type Combinations,
+  cifar10,
+  type Dataset,
+  geometric,
+  type Levels,
+  type LStep,
+  lenet5,
+  type Model,
+  mnist,
+  pool,
+  resnet,
+  type Schedule,
+  type Sweep,
+  type SweepResult,
+  sgd,
+  sweep,
+  train,
+} from "../../src/index.ts";
+import { displaySymbol } from "../../src/notebook.ts";
+import { paperGrid } from "../../src/sweep/combinations.ts";
+
+const help = `npm run gallery -- [NET …] [--dir DIR]
+
+Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records, a table and a figure in notebooks/gallery/NET.
+  NET        lenet5, resnet20; default both
+  --dir DIR  where the sweeps with all their checkpoints lie; default .lclab/gallery
+MNIST and CIFAR-10 are read from LCLAB_DATA.`;
+
+interface Exhibit {
+  readonly data: () => Promise<Dataset>;
+  readonly reference: { readonly net: () => Model; readonly lStep: LStep };
+  readonly curves: readonly Curve[];
+  readonly lStep: LStep;
+  readonly mu: Schedule;
+}
+
+/** A combination at some levels each; layers too small for a rank go without it. */
+type Curve = readonly [name: CombinationName, ...levels: Levels[]];
+
+const exhibits: Readonly<Record<string, Exhibit>> = {
+  lenet5: {
+    data: () => mnist({ trainCount: 10_000 }),
+    reference: {
+      net: () => lenet5({ seed: 1 }),
+      lStep: sgd({ rate: 0.05, epochs: 12, batch: 128, decay: 0.85 }),
+    },
+    curves: [
+      ["Q", { bits: [1, 2] }],
+      ["P", { keep: [0.03, 0.06] }],
+      ["L", { rank: [7, 14] }],
+      ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
+      ["L+P", { rank: [4], keep: [0.01] }, { rank: [8], keep: [0.02] }],
+    ],
+    lStep: sgd({ rate: 0.05, epochs: 1, batch: 128, decay: 0.95 }),
+    mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
+  },
+  resnet20: {
+    data: () => cifar10({ copy: "lossless4000", augment: true }),
+    reference: {
+      net: () => resnet({ depth: 20, seed: 1 }),
+      lStep: sgd({ rate: 0.1, epochs: 16, batch: 64, decay: 0.85 }),
+    },
+    curves: [
+      ["Q", { bits: [1, 2] }],
+      ["P", { keep: [0.03, 0.06] }],
+      ["L", { rank: [2, 3] }],
+      ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
+      ["L+P", { rank: [1], keep: [0.01] }, { rank: [2], keep: [0.02] }],
+    ],
+    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.9 }),
+    mu: geometric({ from: 1e-2, factor: 2, steps: 7 }),
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    dir: { type: "string", default: join(".lclab", "gallery") },
+    help: { type: "boolean", default: false },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(exhibits);
+const unknown = names.find((name) => !(name in exhibits));
+if (values.help) console.log(help);
+else if (unknown !== undefined) {
+  console.error(
+    `gallery: no net "${unknown}"; there are ${Object.keys(exhibits).join(", ")}.\n\n${help}`,
+  );
+  process.exitCode = 2;
+} else {
+  for (const name of names) await exhibit(name, exhibits[name] as Exhibit);
+}
+
+async function exhibit(name: string, what: Exhibit): Promise<void> {
+  const dir = resolve(values.dir, name);
+  const result = await (await begin(dir, what)).live();
+  console.log(result.table.toText());
+  if (result.status !== "finished") throw new Error(`${dir} is ${result.status}.`);
+  const to = fileURLToPath(new URL(name, import.meta.url));
+  await keepRecords(
+    dir,
+    to,
+    result.points.map(({ id }) => id),
+  );
+  await writeFile(join(to, "figure.svg"), String(result.figure[displaySymbol]()["image/svg+xml"]));
+  await writeFile(join(to, "README.md"), pageOf(name, what, result));
+}
+
+/** What was run, and what came out. */
+function pageOf(name: string, { lStep, mu, reference }: Exhibit, result: SweepResult): string {
+  const { trainLoss, testError } = result.reference;
+  const epochs = lStep.firstEpochs + (mu.length - 1) * lStep.epochs;
+  return `# ${result.figure.chart.title}
+
+![Error–compression curves](figure.svg)
+
+${result.table.toMarkdown()}
+The reference, trained for ${reference.lStep.epochs} epochs, has a training loss of ${trainLoss.toPrecision(3)} and a test error of ${testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
+(${epochs} epochs) with seed 1; "direct" is the compression of the reference without learning. The ratio counts the packed bits of
+all parameters. One seed and short runs on a part of the data: what is seen here is this net on these images.
+
+\`npm run gallery -- ${name}\` makes this page; \`openSweep("notebooks/gallery/${name}")\` opens the records.
+`;
+}
+
+/** The sweep in `dir`, or a new one from a reference trained for it. */
+async function begin(dir: string, what: Exhibit): Promise<Sweep> {
+  if (existsSync(join(dir, "sweep.json"))) return attachSweep(dir);
+  const data = await what.data();
+  const net = what.reference.net();
+  const combinations = combinationsOf(net, what.curves);
+  const training = train(net, { data, lStep: what.reference.lStep, seed: 1 });
+  for (;;) {
+    const { done, value } = await training.next();
+    if (done) {
+      const { lStep, mu } = what;
+      return sweep({
+        ...{ net: value.model, data, combinations, lStep, mu, dir },
+        ...{ seeds: [1], evaluate: "ends", executor: pool({ workers: 2 }) },
+      });
+    }
+    const { epoch, epochs, loss, testError = Number.NaN, seconds } = value;
+    console.log(
+      `reference, epoch ${epoch} of ${epochs}: loss ${loss.toFixed(4)}, test error ${testError.toFixed(2)} %, ${seconds.toFixed(0)} s`,
+    );
+  }
+}
+
+function combinationsOf(net: Model, curves: readonly Curve[]): Combinations {
+  return Object.fromEntries(
+    curves.map(([name, ...levels]) => [
+      name,
+      Object.assign({}, ...levels.map((level) => paperGrid(net, [name], level)[name])),
+    ]),
+  );
+}
+
+/** Copies what `openSweep` reads, without what only this machine knows. */
+async function keepRecords(from: string, to: string, ids: readonly string[]): Promise<void> {
+  const runs = ids.flatMap((id) => [`points/${id}/run.json`, `points/${id}/journal.jsonl`]);
+  for (const file of ["sweep.json", "journal.jsonl", ...runs]) {
+    let text = await readFile(join(from, file), "utf8");
+    const own: [string, string][] = [
+      [process.env.LCLAB_DATA ?? "", "$LCLAB_DATA"],
+      [hostname(), "localhost"],
+    ];
+    for (const [what, instead] of own) if (what !== "") text = text.replaceAll(what, instead);
+    await mkdir(dirname(join(to, file)), { recursive: true });
+    await writeFile(join(to, file), text);
+  }
+}
