@@ -38,9 +38,7 @@ export async function run(args: string[]): Promise<void> {
   await build({ only: ["wasm", "code"] });
   const library = (await import(new URL("../dist/src/index.js", import.meta.url).href)) as Library;
   if (values.data) process.env.LCLAB_DATA = values.data;
-  const data = values.data
-    ? await library.mnist()
-    : library.digits();
+  const data = values.data ? await library.mnist() : library.digits();
   const folder = await mkdtemp(join(tmpdir(), "lclab-bench-"));
   if (!values.json) console.log(`${machine()}; ${data.name}\n`);
   try {

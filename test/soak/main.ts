@@ -7,8 +7,8 @@
  * Takes about three minutes and ends itself after ten. Ends with 1 on any difference, 2 if it cannot run.
  */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 // @ts-expect-error [ts7016] a build script without types
 import { build } from "../../scripts/build.mjs";
@@ -19,13 +19,12 @@ import { random } from "../../src/math/random.ts";
 import { dense, model, network, tanh } from "../../src/net/network.ts";
 import { initialWeights } from "../../src/net/zoo.ts";
 import { historyOf, readJournal } from "../../src/runs/journal.ts";
-import { ownerOf } from "../../src/runs/lock.ts";
 import { bull, pool } from "../../src/sweep/executors.ts";
 import { type ExecutorSpec, pointFolder } from "../../src/sweep/folder.ts";
-import { type Sweep, type SweepOptions, sweep } from "../../src/sweep/sweep.ts";
+import { type Sweep, type SweepOptions, stopSweep, sweep } from "../../src/sweep/sweep.ts";
 import { table } from "../../src/table/table.ts";
 import { digestOf, withFolder } from "../runs/support.ts";
-import { entries, finish, noRedis, services, stateOf, untilSteps } from "../sweep/support.ts";
+import { entries, noRedis, services, silent, stateOf, untilSteps } from "../sweep/support.ts";
 import { type Kill, killAt } from "./kills.ts";
 
 const LIMIT_MS = 600_000;
@@ -58,6 +57,7 @@ const dirs: string[] = [];
 const giveUp = async (why: string): Promise<never> => {
   console.error(`soak: ${why}.`);
   await stopAll();
+  if (dirs[0]) await rm(dirname(dirs[0]), { recursive: true, force: true });
   process.exit(1);
 };
 const limit = setTimeout(
@@ -93,9 +93,10 @@ async function soak(folder: string): Promise<void> {
     dirs.push(dir);
     return sweep({ ...options, dir, executor });
   };
-  const end = async (name: string, { dir }: Sweep, kills: readonly Kill[] = []) => {
-    await finish(dir);
-    const outcome = await outcomeOf(name, dir, kills);
+  const end = async (name: string, running: Sweep, kills: readonly Kill[] = []) => {
+    const { status } = await running.live(silent);
+    if (status !== "finished") throw new Error(`${name}: the sweep was ${status} before its end.`);
+    const outcome = await outcomeOf(name, running.dir, kills);
     say(`${name}: ended`);
     return outcome;
   };
@@ -222,9 +223,6 @@ function report(outcomes: readonly Outcome[]): void {
 
 /** Supervisors outlive this process otherwise. */
 async function stopAll(): Promise<void> {
-  for (const dir of dirs) {
-    const owner = await ownerOf(dir).catch(() => "none" as const);
-    if (typeof owner === "object") process.kill(owner.pid, "SIGTERM");
-  }
+  await Promise.all(dirs.map((dir) => stopSweep(dir)));
   await backing.close();
 }
