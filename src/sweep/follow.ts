@@ -30,6 +30,11 @@ export interface SweepPoint {
   readonly scores?: Progress;
 }
 
+/** Nobody works on the point any more, nor will. */
+export function hasEnded({ status }: SweepPoint): boolean {
+  return status !== "waiting" && status !== "running";
+}
+
 /** A sweep as its folder tells. */
 export interface SweepView {
   readonly dir: string;
@@ -44,6 +49,8 @@ export interface SweepView {
   /** Its journal so far. */
   readonly journal: readonly SweepEntry[];
   readonly executor: ExecutorSpec;
+  /** How long supervisors have been at work until the journal's last line. */
+  readonly seconds: number;
   /** Why the newest one gave up. */
   readonly message?: string;
 }
@@ -61,6 +68,10 @@ export class Follower {
   #supervisors = 0;
   #executor: ExecutorSpec;
   #message: string | undefined;
+  /** When the newest supervisor began, and what it and those before it have worked, in ms. */
+  #since = Number.NaN;
+  #worked = 0;
+  #workedBefore = 0;
 
   private constructor(dir: string, spec: SweepSpec) {
     this.#dir = dir;
@@ -103,6 +114,7 @@ export class Follower {
       status: done ? "finished" : busy ? "running" : "idle",
       supervisor: busy ? owner : null,
       ...{ supervisors: this.#supervisors, executor: this.#executor, journal: [...this.#entries] },
+      seconds: this.#worked / 1000,
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
@@ -122,11 +134,15 @@ export class Follower {
 
   #take(entry: SweepEntry): void {
     this.#entries.push(entry);
+    const time = Date.parse(entry.time);
     if (entry.type === "supervisor") {
       this.#supervisors++;
+      this.#since = time;
+      this.#workedBefore = this.#worked;
       if (entry.executor) this.#executor = entry.executor;
       this.#message = undefined;
     }
+    this.#worked = this.#workedBefore + (time - this.#since);
     if (entry.type === "stop") this.#message = entry.message;
     if (entry.type === "attempt") {
       this.#change(entry.id, {
