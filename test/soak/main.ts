@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 // @ts-expect-error [ts7016] a build script without types
 import { build } from "../../scripts/build.mjs";
@@ -19,9 +20,8 @@ import { random } from "../../src/math/random.ts";
 import { dense, model, network, tanh } from "../../src/net/network.ts";
 import { initialWeights } from "../../src/net/zoo.ts";
 import { historyOf, readJournal } from "../../src/runs/journal.ts";
-import { bull, pool } from "../../src/sweep/executors.ts";
 import { type ExecutorSpec, pointFolder } from "../../src/sweep/folder.ts";
-import { type Sweep, type SweepOptions, stopSweep, sweep } from "../../src/sweep/sweep.ts";
+import type { Sweep, SweepOptions } from "../../src/sweep/sweep.ts";
 import { table } from "../../src/table/table.ts";
 import { digestOf, withFolder } from "../runs/support.ts";
 import { entries, noRedis, services, silent, stateOf, untilSteps } from "../sweep/support.ts";
@@ -51,7 +51,13 @@ interface Outcome {
   readonly wrong: readonly string[];
 }
 
-await build({ only: ["wasm"] });
+// What users run; the TypeScript loader would take most of the time of a point.
+await build({ only: ["wasm", "code"] });
+const dist = new URL("../../dist/", import.meta.url);
+const { bull, pool, stopSweep, sweep } = (await import(
+  new URL("src/index.js", dist).href
+)) as typeof import("../../src/index.ts");
+const lclab = fileURLToPath(new URL("kernel/main.js", dist));
 const backing = await services();
 const dirs: string[] = [];
 const giveUp = async (why: string): Promise<never> => {
@@ -111,7 +117,7 @@ async function soak(folder: string): Promise<void> {
   // As the README starts it: on the disk once a second.
   const redis = () => backing.redis(redisFolder, "--appendfsync", "everysec");
   let server = await redis();
-  const workers = [await backing.worker(), await backing.worker()];
+  const workers = [await backing.worker(lclab), await backing.worker(lclab)];
   outcomes.push(await end("BullMQ", await begin("BullMQ", onBull)));
 
   const told = (kill: Kill): void => {
@@ -127,7 +133,7 @@ async function soak(folder: string): Promise<void> {
   const killWorker = async (): Promise<void> => {
     const at = rng.below(workers.length);
     await backing.kill(workers[at]);
-    workers[at] = await backing.worker();
+    workers[at] = await backing.worker(lclab);
   };
   const restart = async (): Promise<void> => {
     await untilSteps(worst.dir, (12 * options.mu.length) / 2);

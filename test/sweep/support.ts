@@ -64,8 +64,8 @@ export interface Services {
   readonly url: string;
   /** Starts Redis on the append-only file in `dir`, which it writes before it answers, unless `more` options of redis-server say otherwise. */
   redis(dir: string, ...more: readonly string[]): Promise<ChildProcess>;
-  /** Starts a worker: one point at a time, on one thread. */
-  worker(): Promise<ChildProcess>;
+  /** Starts a worker, one point at a time on one thread: of the sources, or `lclab worker` of that built program. */
+  worker(lclab?: string): Promise<ChildProcess>;
   /** Kills a process and waits for its end. */
   kill(child: ChildProcess | undefined): Promise<void>;
   /** Kills all. */
@@ -96,7 +96,11 @@ export async function services(): Promise<Services> {
       const durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
       return start("redis-server", [...where, ...durable, ...more], "Ready to accept connections");
     },
-    worker() {
+    worker(lclab) {
+      if (lclab !== undefined) {
+        const args = [lclab, "worker", "--redis", url, "--threads", "1"];
+        return start(process.execPath, args, "Waiting for points");
+      }
       const fixture = fileURLToPath(new URL("fixtures/worker.ts", import.meta.url));
       return start(process.execPath, ["--import=tsx", fixture, url], "ready");
     },
