@@ -19,7 +19,7 @@ export interface ChooseOptions {
   readonly data?: Dataset;
   /**
    * What may be done to a layer, by its name and the shape of its weight matrix; each layer may stay as it is, too. Default
-   * `candidates`, the paper's combinations at 31 levels.
+   * `candidates`: quantization, pruning, low rank and their sums, with low-bit insides.
    */
   readonly candidates?: (layer: string, shape: Parameter) => readonly Compression<unknown>[];
   readonly engine?: Engine;
@@ -289,7 +289,7 @@ function allocation(
     if (!compression) continue;
     const [{ key }] = parametersOf(net, { layers: [layer] }) as [Parameter];
     const h = importance[key];
-    if (h && isWeighted(compression)) own[key] = h as Float32Array;
+    if (h && isWeighted(compression)) own[key] = h;
     choice[layer] = compression;
     plan = plan.layer(layer, compression) as typeof plan;
   }
