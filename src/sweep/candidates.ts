@@ -4,7 +4,7 @@ import { prune } from "../compression/prune.ts";
 import { quantize } from "../compression/quantize.ts";
 import type { Parameter } from "../net/network.ts";
 
-/** Shares of weights kept: as the only part, and as corrections of another. */
+/** Shares of weights kept: as the only part, and as corrections of codewords or factors. */
 const keeps = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2];
 const corrections = [0.01, 0.05];
 
@@ -19,7 +19,7 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
     [1, 2, 3, 4].map((bits) => prune({ keep, values: quantize({ bits }) })),
   );
   const few = corrections.map((keep) => prune({ keep, values: quantize({ bits: 4 }) }));
-  const ranks = [2, 5, 10, 20].filter(
+  const ranks = [2, 5, 10].filter(
     (rank) => rank <= Math.min(rows, cols) && rank * (rows + cols) < rows * cols,
   );
   const l = ranks.map((rank) => lowRank({ rank, factors: quantize({ bits: 4 }) }));
@@ -33,8 +33,9 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
     ...(q as Compression<unknown>[]),
     ...(p as Compression<unknown>[]),
     ...(l as Compression<unknown>[]),
-    ...plus(q.slice(0, 2), few),
-    ...plus(q.slice(0, 1), l.slice(0, 2)),
-    ...plus(l.slice(0, 2), few),
+    ...plus(q.slice(0, 1), few),
+    ...plus(q.slice(1, 2), few.slice(0, 1)),
+    ...plus(q.slice(0, 1), l.slice(1, 2)),
+    ...plus(l.slice(0, 2), few.slice(0, 1)),
   ];
 }
