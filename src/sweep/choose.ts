@@ -19,7 +19,7 @@ export interface ChooseOptions {
   readonly data?: Dataset;
   /**
    * What may be done to a layer, by its name and the shape of its weight matrix; each layer may stay as it is, too. Default
-   * `candidates`: quantization, pruning, low rank and their sums, with low-bit insides.
+   * `candidates`: quantization, pruning, low rank and sums of two, with low-bit insides.
    */
   readonly candidates?: (layer: string, shape: Parameter) => readonly Compression<unknown>[];
   readonly engine?: Engine;
