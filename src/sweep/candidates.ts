@@ -4,9 +4,8 @@ import { prune } from "../compression/prune.ts";
 import { quantize } from "../compression/quantize.ts";
 import type { Parameter } from "../net/network.ts";
 
-/** Shares of weights kept: as the only part, and as corrections of codewords or factors. */
+/** Shares of weights kept. */
 const keeps = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2];
-const corrections = [0.01, 0.05];
 
 /**
  * The default candidates of a layer: Q, P, L and sums of two, all with low-bit insides – a kept weight in 4 bits costs a quarter of
@@ -18,7 +17,7 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
   const p = keeps.flatMap((keep) =>
     [1, 2, 3, 4].map((bits) => prune({ keep, values: quantize({ bits }) })),
   );
-  const few = corrections.map((keep) => prune({ keep, values: quantize({ bits: 4 }) }));
+  const corrections = [prune({ keep: 0.02, values: quantize({ bits: 4 }) })];
   const ranks = [2, 5, 10].filter(
     (rank) => rank <= Math.min(rows, cols) && rank * (rows + cols) < rows * cols,
   );
@@ -33,9 +32,8 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
     ...(q as Compression<unknown>[]),
     ...(p as Compression<unknown>[]),
     ...(l as Compression<unknown>[]),
-    ...plus(q.slice(0, 1), few),
-    ...plus(q.slice(1, 2), few.slice(0, 1)),
+    ...plus(q.slice(0, 2), corrections),
     ...plus(q.slice(0, 1), l.slice(1, 2)),
-    ...plus(l.slice(0, 2), few.slice(0, 1)),
+    ...plus(l.slice(0, 2), corrections),
   ];
 }
