@@ -121,11 +121,11 @@ export {
   type SavedRuns,
 } from "./runs/open.ts";
 export type { RunRecord } from "./runs/record.ts";
+export { candidates } from "./sweep/candidates.ts";
 export {
   type Allocation,
   type Budget,
   type ChooseOptions,
-  candidates,
   choose,
   type Front,
 } from "./sweep/choose.ts";

@@ -1,7 +1,4 @@
 import type { Compression, CStepResult } from "../compression/contract.ts";
-import { lowRank } from "../compression/low-rank.ts";
-import { prune } from "../compression/prune.ts";
-import { quantize } from "../compression/quantize.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Engine } from "../engine/engine.ts";
 import { cStepper } from "../lc/c-step.ts";
@@ -14,6 +11,7 @@ import type { Model, Parameter, Weights } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { type Table, table } from "../table/table.ts";
 import { combine, type Priced } from "./allocate.ts";
+import { candidates } from "./candidates.ts";
 
 export interface ChooseOptions {
   readonly net: Model;
@@ -21,7 +19,7 @@ export interface ChooseOptions {
   readonly data?: Dataset;
   /**
    * What may be done to a layer, by its name and the shape of its weight matrix; each layer may stay as it is, too. Default
-   * `candidates`, the paper's combinations at 31 levels.
+   * `candidates`: quantization, pruning, low rank and sums of two, with low-bit insides.
    */
   readonly candidates?: (layer: string, shape: Parameter) => readonly Compression<unknown>[];
   readonly engine?: Engine;
@@ -32,8 +30,13 @@ export interface ChooseOptions {
 
 /** One choice for every layer. */
 export interface Allocation extends Displayable {
-  /** To be learned: `allocation.plan.run({ … })`. */
+  /** To be learned: `allocation.plan.run({ …, importance: allocation.importance })`. */
   readonly plan: Plan<never, Record<string, unknown>>;
+  /**
+   * The importance weights by which its layers were priced, to learn with: what is cheap to lose is then also what learning lets go
+   * first. Empty without data; layers that were priced without have none.
+   */
+  readonly importance: Weights;
   /** Of the whole network as it would be stored. */
   readonly bits: number;
   readonly bytes: number;
@@ -101,7 +104,12 @@ export async function choose(options: ChooseOptions): Promise<Front> {
     release();
     await stepper.close();
   }
-  return frontOf(net, priced, work.length);
+  return frontOf(net, priced, work.length, importance ?? {});
+}
+
+/** Whether C steps take importance weights without alternating: a weighted low-rank one would take longer than learning saves. */
+function isWeighted({ weighted, elementwise }: Compression<unknown>): boolean {
+  return weighted && elementwise;
 }
 
 /** What a candidate does to a layer; `compression` undefined: nothing. */
@@ -122,7 +130,7 @@ async function price(
   const task = { layers: [layer], compression };
   const parameters = parametersOf(net, task);
   const view = taskView(net.network, parameters, net.weights, {}, 0);
-  const h = taskImportance(parameters, compression.weighted ? importance : undefined);
+  const h = taskImportance(parameters, isWeighted(compression) ? importance : undefined);
   const { theta }: CStepResult<unknown> = await stepper.solve(
     task,
     view,
@@ -145,6 +153,7 @@ function frontOf(
   net: Model,
   priced: ReadonlyMap<string, readonly LayerChoice[]>,
   cSteps: number,
+  importance: Weights,
 ): Front {
   const layers = [...priced].map(([layer, choices]) => {
     const [{ rows, cols }] = parametersOf(net, { layers: [layer] }) as [Parameter];
@@ -160,7 +169,7 @@ function frontOf(
   const chosen = layers.reduce((n, [kept]) => n + (kept as LayerChoice).bits, 0);
   const rest = 32 * all - chosen;
   const build = (choices: readonly LayerChoice[]): Allocation =>
-    allocation(net, choices, rest, 32 * all);
+    allocation(net, choices, rest, 32 * all, importance);
   const bySize = combine(layers).filter((choices) => choices.some((c) => c.compression));
   const totals = bySize.map((choices) => ({ choices, ...totalOf(choices) }));
   /** The front in FLOPs and error. */
@@ -269,13 +278,18 @@ function allocation(
   choices: readonly LayerChoice[],
   rest: number,
   dense: number,
+  importance: Weights,
 ): Allocation {
-  const { bits: own, error } = totalOf(choices);
-  const bits = own + rest;
+  const { bits: chosen, error } = totalOf(choices);
+  const bits = chosen + rest;
   let plan = compress(net) as unknown as Plan<string, Record<string, unknown>>;
   const choice: Record<string, Compression<unknown>> = {};
+  const own: Record<string, Float32Array> = {};
   for (const { layer, compression } of choices) {
     if (!compression) continue;
+    const [{ key }] = parametersOf(net, { layers: [layer] }) as [Parameter];
+    const h = importance[key];
+    if (h && isWeighted(compression)) own[key] = h;
     choice[layer] = compression;
     plan = plan.layer(layer, compression) as typeof plan;
   }
@@ -300,6 +314,7 @@ function allocation(
   const ratio = dense / bits;
   const result: Allocation = {
     plan: plan as unknown as Allocation["plan"],
+    importance: Object.freeze(own),
     ...{ bits, bytes: Math.ceil(bits / 8), ratio, flops, error, choice, table: details },
     [displaySymbol]: () => {
       const facts = `${net.network.name}: ${ratio.toPrecision(3)} × smaller, ${Math.ceil(bits / 8)} bytes, ${flops} FLOPs, error ${error.toPrecision(3)}`;
@@ -310,25 +325,4 @@ function allocation(
     },
   };
   return Object.freeze(result);
-}
-
-/** The default candidates of a layer: Q, P, L and their sums; factors only where they save. */
-export function candidates(_layer: string, { rows, cols }: Parameter): Compression<unknown>[] {
-  const q = [1, 2, 3, 4].map((bits) => quantize({ bits }));
-  const p = [0.005, 0.01, 0.02, 0.05, 0.1].map((keep) => prune({ keep }));
-  const l = [2, 5, 10, 20]
-    .filter((rank) => rank <= Math.min(rows, cols) && rank * (rows + cols) < (rows * cols) / 2)
-    .map((rank) => lowRank({ rank }));
-  const few = p.slice(0, 3);
-  return [
-    ...q,
-    ...p,
-    ...l,
-    ...q.slice(0, 2).flatMap((a) => few.map((b) => a.plus(b))),
-    ...l.slice(0, 3).flatMap((a) => few.map((b) => a.plus(b))),
-    ...l.slice(0, 2).map((b) => (q[0] as (typeof q)[number]).plus(b)),
-    ...l
-      .slice(0, 1)
-      .map((b) => (q[0] as (typeof q)[number]).plus(b).plus(few[1] as (typeof p)[number])),
-  ] as Compression<unknown>[];
 }

@@ -4,9 +4,13 @@ import { lowRank } from "../../src/compression/low-rank.ts";
 import { prune } from "../../src/compression/prune.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { digits } from "../../src/data/digits.ts";
+import { mapArrays } from "../../src/lc/arrays.ts";
 import { fisher } from "../../src/lc/fisher.ts";
+import { sgd } from "../../src/lc/schedules.ts";
+import type { Parameter } from "../../src/net/network.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { combine, type Priced } from "../../src/sweep/allocate.ts";
+import { candidates } from "../../src/sweep/candidates.ts";
 import { choose } from "../../src/sweep/choose.ts";
 import { plan } from "../runs/support.ts";
 
@@ -22,8 +26,6 @@ function all(groups: readonly (readonly Priced[])[]): Priced[][] {
 }
 const sum = (choices: readonly Priced[], key: keyof Priced) =>
   choices.reduce((total, choice) => total + choice[key], 0);
-
-import { mapArrays } from "../../src/lc/arrays.ts";
 
 describe("allocations", () => {
   it("are the Pareto front of all choices, by brute force", () =>
@@ -128,6 +130,48 @@ describe("choose", function () {
         });
       }
       assert.ok(Math.abs(total - error) <= 1e-4 * error, `${total} ${error}`);
+    }
+  });
+
+  it("says by which importance weights to learn: those that priced the layers", async () => {
+    const data = digits({ trainCount: 100, testCount: 10 });
+    const h = await fisher(net, data);
+    // Low rank on the first layer only, which is priced without.
+    const mixed = (layer: string) =>
+      (layer === net.network.names[0] ? [lowRank({ rank: 1 })] : few()) as never[];
+    const front = await choose({ net, data, candidates: mixed });
+    const smallest = front.allocations.at(-1);
+    const key = `${net.network.names[1]}.w`;
+    assert.deepEqual(smallest?.importance, { [key]: h[key] });
+    const lStep = sgd({ rate: 0.1, epochs: 1, batch: 50 });
+    const { importance } = smallest;
+    await smallest.plan.run({ data, lStep, mu: [0.01], importance });
+    const plain = await choose({ net, candidates: few });
+    assert.deepEqual(plain.allocations[0]?.importance, {});
+  });
+
+  it("has default candidates for layers of every shape, which other processes can make", () => {
+    for (const [rows, cols] of [
+      [300, 784],
+      [10, 100],
+      [6, 25],
+      [1, 1],
+    ] as const) {
+      const shape = { key: "a.w", layer: "a", rows, cols, compressible: true } as Parameter;
+      const all = candidates("a", shape);
+      for (const one of all) {
+        one.check(shape, `${rows} × ${cols}`);
+        assert.ok(one.spec, one.name);
+      }
+      assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
+    }
+    const names = candidates("fc1", { rows: 300, cols: 784 } as Parameter).map(({ name }) => name);
+    for (const name of [
+      "quantize(K = 2)",
+      "prune(7 %, quantize(K = 4))",
+      "lowRank(r = 5, quantize(K = 16))",
+    ]) {
+      assert.ok(names.includes(name), names.join("; "));
     }
   });
 
