@@ -38,7 +38,7 @@ Learns the toolkit's combinations with ρ ≥ 20 and the automatic choice for th
 compares their training losses. The choice learns for one epoch in seven less: its search must take no longer than these.
   --data DIR   has mnist/ and lenet300_reference/; default LCLAB_DATA
   --seeds      of the order of the data; default 1,2,3
-  --images N   training images; default 10000, for 20 minutes on two cores
+  --images N   training images; default 10000
   --threads N  of each run; default one a core
   --dir DIR    keeps the runs: the same command goes on where it was stopped
   --out FILE   where the table goes; default docs/choose.md, "" for nowhere
