@@ -84,17 +84,12 @@ function byChannel({ cols, channels }: PerChannel<unknown>): readonly Part[] | u
 function joinedRows(parts: readonly (Part | undefined)[], cols: number): Part | undefined {
   if (parts.every((part) => part?.kind === "all")) {
     const numbers = parts.map((part) => part.numbers);
-    const joint = withCodebooks(numbers) ?? floats(concatenated(Float32Array, numbers.map(values)));
-    return { kind: "all", numbers: joint };
+    return { kind: "all", numbers: withCodebooks(numbers) ?? joinedNumbers(numbers) };
   }
   if (!parts.every((part) => part?.kind === "sparse")) return undefined;
   const positions = parts.map((part, i) => part.positions.map((at) => at + i * cols));
-  const kept = parts.map((part) => values(part.numbers));
-  return {
-    kind: "sparse",
-    positions: concatenated(Uint32Array, positions),
-    numbers: floats(concatenated(Float32Array, kept)),
-  };
+  const numbers = joinedNumbers(parts.map((part) => part.numbers));
+  return { kind: "sparse", positions: concatenated(Uint32Array, positions), numbers };
 }
 
 /** Codes with a codebook per row; the shorter codebooks are filled up. */
@@ -106,6 +101,15 @@ function withCodebooks(rows: readonly Numbers[]): Numbers | undefined {
   const codes = rows.map((row) => row.data);
   const data = size > 256 ? concatenated(Uint16Array, codes) : concatenated(Uint8Array, codes);
   return { kind: "codes", data, levels, books: rows.length };
+}
+
+/** Numbers without codebooks, one after the other. */
+function joinedNumbers(rows: readonly Numbers[]): Numbers {
+  if (!rows.every(({ kind }) => kind === "halves")) {
+    return floats(concatenated(Float32Array, rows.map(values)));
+  }
+  const halves = rows.map(({ data }) => data);
+  return { kind: "halves", data: concatenated(Uint16Array, halves) };
 }
 
 /** Weights `from` to `from + count` of a joint task's θ, as parts of their own. */

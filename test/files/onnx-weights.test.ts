@@ -65,7 +65,7 @@ const cases: readonly (readonly [Compression<unknown> | Any, string, string, str
   [quantize({ levels: 300 }), "codebook of 96", "codebook of 300", "codebook of 24"],
   [binarize(), "codebook of 2", "codebook of 2"],
   [ternarize(), "codebook of 3", "codebook of 3"],
-  [uniform({ bits: 2 }), "codebook of 4", "codebook of 4"],
+  [uniform({ bits: 2 }), "codebook of 3", "codebook of 3"],
   [fixedCodebook([-0.5, 0, 0.5]), "codebook of 3", "codebook of 3"],
   [powersOfTwo({ smallest: -3 }), "codebook of 9", "codebook of 9"],
   [float16(), "float16", "float16"],
