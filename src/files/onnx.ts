@@ -28,6 +28,9 @@ export interface OnnxFile extends Displayable {
   readonly table: Table;
 }
 
+/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
+export type Compressed = Pick<Solution, "model" | "thetas">;
+
 /**
  * A network as an ONNX file, operator set 17, IR version 8. Input `input`: [N, …the network's input], channels last as
  * everywhere here; output `output`: [N, outputs], before any softmax. N is free. Batch norm has its running statistics,
@@ -40,7 +43,7 @@ export interface OnnxFile extends Displayable {
  * @example
  * toOnnx(lenet300()).length > 4 * 266_610   //=> true
  */
-export function toOnnx(of: Model | Solution, options: OnnxOptions = {}): Uint8Array {
+export function toOnnx(of: Model | Compressed, options: OnnxOptions = {}): Uint8Array {
   return written(of, options).bytes;
 }
 
@@ -49,7 +52,7 @@ export function toOnnx(of: Model | Solution, options: OnnxOptions = {}): Uint8Ar
  * @throws as `toOnnx`; LCError LC_DISK if the file cannot be written.
  */
 export async function exportOnnx(
-  of: Model | Solution,
+  of: Model | Compressed,
   path: string,
   options: OnnxOptions = {},
 ): Promise<OnnxFile> {
@@ -82,7 +85,7 @@ interface Stored {
 }
 
 function written(
-  of: Model | Solution,
+  of: Model | Compressed,
   { decompress = false, mean }: OnnxOptions,
 ): { readonly bytes: Uint8Array; readonly layers: readonly Stored[] } {
   const solution = "thetas" in of ? of : undefined;
@@ -152,14 +155,14 @@ function pixels(graph: OnnxGraph, mean: Float32Array, shape: Shape): string {
 }
 
 /** The summands of each compressed layer, where they make up its weights; others are written as plain weights. */
-function compressedParts({
-  model,
-  cSteps,
-  thetas,
-}: Solution): ReadonlyMap<string, readonly Part[]> {
+function compressedParts({ model, thetas }: Compressed): ReadonlyMap<string, readonly Part[]> {
   const found = new Map<string, readonly Part[]>();
-  for (const { layers } of cSteps) {
-    const whole = partsOfTheta(thetas[layers[0] as string]);
+  const layersOf = new Map<unknown, string[]>();
+  for (const [layer, theta] of Object.entries(thetas)) {
+    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
+  }
+  for (const [theta, layers] of layersOf) {
+    const whole = partsOfTheta(theta);
     let at = 0;
     for (const layer of layers) {
       const weights = model.weights[`${layer}.w`] as Float32Array;
