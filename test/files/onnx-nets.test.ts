@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compress, exportOnnx, lowRank, prune, quantize, score, toOnnx } from "../../src/index.ts";
+import {
+  compress,
+  exportOnnx,
+  lowRank,
+  mnist,
+  prune,
+  quantize,
+  score,
+  toOnnx,
+} from "../../src/index.ts";
 import { type Model, model } from "../../src/net/network.ts";
 import { lenet5, lenet300, resnet } from "../../src/net/zoo.ts";
 import { hashedData, hashedWeights } from "../engine/image-formulas.ts";
@@ -15,6 +24,7 @@ import {
   onnxruntimeWeb,
   outputsOf,
 } from "../support/onnxruntime.ts";
+import { referenceLenet300 } from "../support/reference.ts";
 import { solved } from "../support/solved.ts";
 
 const count = 2;
@@ -83,6 +93,26 @@ describe("ONNX files of compressed networks", () => {
       });
     }
   }
+});
+
+describe("an ONNX file on the pixels of MNIST", () => {
+  it("makes the errors that our engine counts", async function () {
+    const net = await referenceLenet300();
+    if (!net) return this.skip();
+    await kernels();
+    const data = await mnist();
+    const oneBit = quantize({ bits: 1 }).plus(prune({ keep: 0.01 }));
+    const solution = solved(compress(net).each(net.network.names, oneBit));
+    const { images, labels } = data.test;
+    const shape = [labels.length, ...net.network.input];
+    const file = toOnnx(solution, { mean: data.mean });
+    const { data: z } = await outputsOf(onnxruntimeWeb(), file, images, shape);
+    const wrong = labels.reduce((errors, label, n) => {
+      const row = z.subarray(10 * n, 10 * n + 10);
+      return errors + (row.indexOf(Math.max(...row)) === label ? 0 : 1);
+    }, 0);
+    assert.equal(wrong, (await score(solution.model, data)).testErrors);
+  });
 });
 
 /** All examples in both splits. */
