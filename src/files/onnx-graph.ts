@@ -35,7 +35,10 @@ export interface Port {
 
 /** A graph that grows node by node. Values are known by their names; "input" and "output" are the model's own. */
 export interface OnnxGraph {
-  /** A constant tensor called `wanted`, or that with a number; the same array with the same shape is stored once. `half` says that 16 bits are float16. */
+  /**
+   * A constant tensor called `wanted`, or that with a number; the same array with the same shape is stored once. `half`
+   * says that 16 bits are float16.
+   */
   constant(wanted: string, data: TensorData, shape: readonly number[], half?: boolean): string;
   /** A constant of int64: a shape, axes. */
   integers(values: readonly number[]): string;
@@ -66,7 +69,7 @@ export function onnxGraph(): OnnxGraph {
   const constants: Field[] = [];
   const stored = new Map<object, Map<string, string>>();
   const lists = new Map<string, BigInt64Array>();
-  let stockBytes = 0;
+  let constantBytes = 0;
   const unique = (wanted: string): string => {
     let name = wanted;
     for (let i = 2; used.has(name); i++) name = `${wanted}_${i}`;
@@ -84,7 +87,7 @@ export function onnxGraph(): OnnxGraph {
       const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const type = half ? types.float16 : typeOf(data);
       constants.push(message(5, [ints(1, shape), int(2, type), string(8, name), bytes(9, raw)]));
-      stockBytes += raw.length;
+      constantBytes += raw.length;
       return name;
     },
     integers(values) {
@@ -98,7 +101,7 @@ export function onnxGraph(): OnnxGraph {
       nodes.push(node(kind, inputs, name, attributes));
       return name;
     },
-    constantBytes: () => stockBytes,
+    constantBytes: () => constantBytes,
     file({ name, version, doc, input, output, end }) {
       const all = [
         ...nodes,

@@ -52,7 +52,7 @@ export function numbersValue(
   const size = levels.length / books;
   const one = books === 1;
   const codebook = graph.constant(`${name}.codebook`, levels, one ? [size] : [books, size]);
-  // Codes of one row of codebooks each, or in the end shape at once.
+  // GatherElements wants the codes as the codebooks are, a row each.
   const codes = codesValue(graph, name, numbers, size, one ? shape : [books, data.length / books]);
   if (one) return graph.node("Gather", [codebook, codes], `${name}.decoded`, { axis: 0 });
   const rows = graph.node("GatherElements", [codebook, codes], `${name}.rows`, { axis: 1 });
@@ -78,24 +78,19 @@ function codesValue(
   levels: number,
   shape: readonly number[],
 ): string {
+  if (levels > 16) {
+    const codes = levels > 256 ? data : Uint8Array.from(data);
+    const stored = graph.constant(`${name}.codes`, codes, shape);
+    return cast(graph, stored, "int32", `${name}.index`);
+  }
   const width = levels > 2 ? (levels > 4 ? 4 : 2) : 1;
   const table = tables.get(width) as Uint8Array;
-  const wanted = `${name}.codes`;
-  if (levels > 16) {
-    const codes = levels > 256 || data instanceof Uint8Array ? data : Uint8Array.from(data);
-    return cast(
-      graph,
-      graph.constant(wanted, codes as Uint8Array, shape),
-      "int32",
-      `${name}.index`,
-    );
-  }
   const each = 8 / width;
   const packed = new Uint8Array(Math.ceil(data.length / each));
   for (const [i, code] of data.entries()) {
     packed[Math.floor(i / each)] |= code << (width * (i % each));
   }
-  const bytes = graph.constant(wanted, packed, [packed.length]);
+  const bytes = graph.constant(`${name}.codes`, packed, [packed.length]);
   const rows = graph.constant(`codes_of_${width}_bits`, table, [256, each]);
   const index = cast(graph, bytes, "int32", `${name}.bytes`);
   const pairs = graph.node("Gather", [rows, index], `${name}.unpacked`, { axis: 0 });
