@@ -166,3 +166,13 @@ function flags(shape: Shape, grouping: Grouping, kept: Uint32Array): Uint8Array 
   for (const group of kept) all[group] = 1;
   return all;
 }
+
+/** Row-major positions of the kept weights, ascending: where `values` are. */
+export function keptPositions(theta: PrunedGroups): Uint32Array {
+  const isKept = flags(theta, theta, theta.groups);
+  const positions: number[] = [];
+  eachWeight(theta, theta, (at, group) => {
+    if (isKept[group]) positions.push(at);
+  });
+  return Uint32Array.from(positions);
+}

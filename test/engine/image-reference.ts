@@ -11,7 +11,7 @@ import type { Weights64 } from "./reference.ts";
 /** Values by example, row-major, channels last. */
 type Batch = readonly Float64Array[];
 
-/** Decides whether dropout keeps value `i` of `example`; undefined evaluates. */
+/** Decides whether dropout keeps value `i` of `example`. */
 export type Keep = (layer: Layer, example: number, i: number) => boolean;
 
 /**
@@ -26,18 +26,48 @@ export function imageLoss(
   training: { readonly keep?: Keep } | undefined,
 ): { readonly loss: number; readonly statistics: ReadonlyMap<string, Statistics> } {
   const { images, labels } = data.train;
-  const inputs = data.mean.length;
-  const values = new Map<string, Batch>();
-  const statistics = new Map<string, Statistics>();
-  const pixel = (example: number, i: number) => (images[example * inputs + i] as number) / 255;
-  values.set(
-    "input",
-    examples.map((example) => Float64Array.from(data.mean, (m, i) => pixel(example, i) - m)),
+  const size = data.mean.length;
+  const pixel = (example: number, i: number) => (images[example * size + i] as number) / 255;
+  const x = examples.map((example) =>
+    Float64Array.from(data.mean, (m, i) => pixel(example, i) - m),
   );
+  const keep = training?.keep;
+  const { outputs: last, statistics } = imageOutputs(
+    network,
+    weights,
+    x,
+    training && {
+      ...(keep ? { keep: (layer, n, i) => keep(layer, examples[n] as number, i) } : {}),
+    },
+  );
+  let sum = 0;
+  for (const [n, z] of last.entries()) {
+    const label = labels[examples[n] as number] as number;
+    if (network.loss === "squaredError") {
+      sum += z.reduce((total, v, c) => total + (v - (c === label ? 1 : 0)) ** 2, 0) / 2;
+    } else {
+      const most = Math.max(...z);
+      sum += most + Math.log(z.reduce((t, v) => t + Math.exp(v - most), 0)) - (z[label] as number);
+    }
+  }
+  return { loss: sum / examples.length, statistics };
+}
+
+/** The network's outputs for inputs x, in float64, and the statistics of its batch norms. */
+export function imageOutputs(
+  network: Network,
+  weights: Weights64,
+  inputs: Batch,
+  training?: { readonly keep?: Keep },
+): { readonly outputs: Batch; readonly statistics: ReadonlyMap<string, Statistics> } {
+  const values = new Map<string, Batch>([["input", inputs]]);
+  const statistics = new Map<string, Statistics>();
   for (const layer of network.layers) {
     const [x, s] = layer.inputs.map((name) => values.get(name) as Batch) as [Batch, Batch];
     values.set(layer.name, apply(layer, x, s));
   }
+  return { outputs: values.get(network.layers.at(-1)?.name ?? "") as Batch, statistics };
+
   function apply(layer: Layer, x: Batch, s: Batch): Batch {
     const { spec, inputShape, outputShape } = layer;
     const get = (role: string) => weights[`${layer.name}.${role}`];
@@ -50,7 +80,7 @@ export function imageLoss(
       const keep = training?.keep;
       if (!keep) return x;
       return x.map((v, n) =>
-        v.map((value, i) => (keep(layer, examples[n] as number, i) ? value / (1 - spec.rate) : 0)),
+        v.map((value, i) => (keep(layer, n, i) ? value / (1 - spec.rate) : 0)),
       );
     }
     if (spec.kind === "add") {
@@ -61,18 +91,6 @@ export function imageLoss(
     }
     return x.map((v) => one(spec, v, inputShape, outputShape, get as Get));
   }
-  const last = values.get(network.layers.at(-1)?.name ?? "") as Batch;
-  let sum = 0;
-  for (const [n, z] of last.entries()) {
-    const label = labels[examples[n] as number] as number;
-    if (network.loss === "squaredError") {
-      sum += z.reduce((total, v, c) => total + (v - (c === label ? 1 : 0)) ** 2, 0) / 2;
-    } else {
-      const most = Math.max(...z);
-      sum += most + Math.log(z.reduce((t, v) => t + Math.exp(v - most), 0)) - (z[label] as number);
-    }
-  }
-  return { loss: sum / examples.length, statistics };
 }
 
 type Get = (role: string) => Float64Array;
@@ -116,6 +134,7 @@ function normalize(
 }
 
 function addShortcut(x: Float64Array, shape: Shape, s: Float64Array, from: Shape): Float64Array {
+  if (shape.length === 1) return x.map((value, i) => value + (s[i] as number));
   const [h, w, c] = shape as [number, number, number];
   const [hs, ws, cs] = from as [number, number, number];
   return x.map((value, i) => {

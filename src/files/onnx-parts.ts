@@ -1,0 +1,190 @@
+import type { Quantized } from "../compression/codebook.ts";
+import { type LowRank, product } from "../compression/factors.ts";
+import type { Half } from "../compression/float16.ts";
+import type { PerChannel } from "../compression/per-channel.ts";
+import { keptPositions, type PrunedGroups } from "../compression/prune-groups.ts";
+import type { RankSelected } from "../compression/rank-selection.ts";
+import type { Pruned } from "../compression/sparse.ts";
+import { fromHalf } from "../math/float16.ts";
+
+/** Numbers as θ stores them. */
+export type Numbers =
+  | { readonly kind: "floats"; readonly data: Float32Array }
+  /** IEEE 754 binary16. */
+  | { readonly kind: "halves"; readonly data: Uint16Array }
+  /** Indices into codebooks of equal length, one after the other; each serves as many numbers as the next. */
+  | {
+      readonly kind: "codes";
+      readonly data: Uint8Array | Uint16Array;
+      readonly levels: Float32Array;
+      readonly books: number;
+    };
+
+/** One summand of a weight matrix, positions row-major. */
+export type Part =
+  | { readonly kind: "all"; readonly numbers: Numbers }
+  | { readonly kind: "sparse"; readonly positions: Uint32Array; readonly numbers: Numbers }
+  | {
+      readonly kind: "lowRank";
+      readonly rows: number;
+      readonly cols: number;
+      /** See `Factored`. */
+      readonly height: number;
+      readonly rank: number;
+      readonly u: Numbers;
+      readonly v: Numbers;
+    };
+
+/** The summands of a θ of the built-in compressions; undefined for any other. */
+export function partsOfTheta(theta: unknown): readonly Part[] | undefined {
+  if (Array.isArray(theta)) return allOf(theta.map(partsOfTheta))?.flat();
+  if (has<RankSelected>(theta, "dense", "rank")) return all(numbersOf(theta.dense));
+  if (has<LowRank<unknown>>(theta, "u", "v", "rank", "height")) {
+    const [u, v] = [numbersOf(theta.u), numbersOf(theta.v)];
+    const { rows, cols, height, rank } = theta;
+    return u && v && [{ kind: "lowRank", rows, cols, height, rank, u, v }];
+  }
+  if (has<Pruned<unknown>>(theta, "indices", "values")) {
+    const { indices: positions, values } = theta;
+    // Compressed values of no weight are those of a single 0.
+    const numbers = positions.length > 0 ? numbersOf(values) : floats(new Float32Array());
+    const known = positions instanceof Uint32Array && numbers;
+    return known ? [{ kind: "sparse", positions, numbers }] : undefined;
+  }
+  if (has<PrunedGroups>(theta, "groups", "values", "across")) {
+    return [{ kind: "sparse", positions: keptPositions(theta), numbers: floats(theta.values) }];
+  }
+  if (has<PerChannel<unknown>>(theta, "channels", "cols")) return byChannel(theta);
+  return all(numbersOf(theta));
+}
+
+function all(numbers: Numbers | undefined): readonly Part[] | undefined {
+  return numbers && [{ kind: "all", numbers }];
+}
+
+function numbersOf(theta: unknown): Numbers | undefined {
+  if (theta instanceof Float32Array) return floats(theta);
+  if (has<Half>(theta, "halves") && theta.halves instanceof Uint16Array) {
+    return { kind: "halves", data: theta.halves };
+  }
+  if (!has<Quantized>(theta, "levels", "assignments")) return undefined;
+  const { levels, assignments: data } = theta;
+  const coded = data instanceof Uint8Array || data instanceof Uint16Array;
+  return coded && levels instanceof Float32Array
+    ? { kind: "codes", data, levels, books: 1 }
+    : undefined;
+}
+
+/** Parts of all rows as parts of the matrix. */
+function byChannel({ cols, channels }: PerChannel<unknown>): readonly Part[] | undefined {
+  const rows = allOf(channels.map(partsOfTheta));
+  return allOf((rows?.[0] ?? []).map((_, k) => joinedRows(rows?.map((row) => row[k]) ?? [], cols)));
+}
+
+function joinedRows(parts: readonly (Part | undefined)[], cols: number): Part | undefined {
+  if (parts.every((part) => part?.kind === "all")) {
+    const numbers = parts.map((part) => part.numbers);
+    return { kind: "all", numbers: withCodebooks(numbers) ?? joinedNumbers(numbers) };
+  }
+  if (!parts.every((part) => part?.kind === "sparse")) return undefined;
+  const positions = parts.map((part, i) => part.positions.map((at) => at + i * cols));
+  const numbers = joinedNumbers(parts.map((part) => part.numbers));
+  return { kind: "sparse", positions: concatenated(Uint32Array, positions), numbers };
+}
+
+/** Codes with a codebook per row; the shorter codebooks are filled up. */
+function withCodebooks(rows: readonly Numbers[]): Numbers | undefined {
+  if (!rows.every((row) => row.kind === "codes")) return undefined;
+  const size = Math.max(...rows.map(({ levels }) => levels.length));
+  const levels = new Float32Array(rows.length * size);
+  for (const [i, row] of rows.entries()) levels.set(row.levels, i * size);
+  const codes = rows.map((row) => row.data);
+  const data = size > 256 ? concatenated(Uint16Array, codes) : concatenated(Uint8Array, codes);
+  return { kind: "codes", data, levels, books: rows.length };
+}
+
+/** Numbers without codebooks, one after the other. */
+function joinedNumbers(rows: readonly Numbers[]): Numbers {
+  if (!rows.every(({ kind }) => kind === "halves")) {
+    return floats(concatenated(Float32Array, rows.map(values)));
+  }
+  const halves = rows.map(({ data }) => data);
+  return { kind: "halves", data: concatenated(Uint16Array, halves) };
+}
+
+/** Weights `from` to `from + count` of a joint task's θ, as parts of their own. */
+export function sliced(parts: readonly Part[], from: number, count: number): readonly Part[] {
+  return parts.map((part) => {
+    if (part.kind === "lowRank") return part;
+    if (part.kind === "all") return { ...part, numbers: cut(part.numbers, from, from + count) };
+    const first = lowerBound(part.positions, from);
+    const end = lowerBound(part.positions, from + count);
+    const positions = part.positions.subarray(first, end).map((at) => at - from);
+    return { kind: "sparse", positions, numbers: cut(part.numbers, first, end) };
+  });
+}
+
+function cut(numbers: Numbers, from: number, end: number): Numbers {
+  return { ...numbers, data: numbers.data.subarray(from, end) } as Numbers;
+}
+
+/** Where positions from `at` on begin. */
+function lowerBound(positions: Uint32Array, at: number): number {
+  const found = positions.findIndex((position) => position >= at);
+  return found < 0 ? positions.length : found;
+}
+
+/** True if the sum of `parts` is `weights`, number by number, in float32. */
+export function makeUp(parts: readonly Part[], weights: Float32Array): boolean {
+  const sum = new Float64Array(weights.length);
+  for (const part of parts) {
+    const found =
+      part.kind === "lowRank" ? product(part, values(part.u), values(part.v)).data : undefined;
+    const numbers = part.kind === "lowRank" ? (found as Float64Array) : values(part.numbers);
+    const positions = part.kind === "sparse" ? part.positions : undefined;
+    if (!positions && numbers.length !== sum.length) return false;
+    for (let k = 0; k < numbers.length; k++) {
+      const at = positions ? (positions[k] as number) : k;
+      sum[at] = (sum[at] as number) + (numbers[k] as number);
+    }
+  }
+  return weights.every((w, i) => w === Math.fround(sum[i] as number));
+}
+
+/** The numbers themselves. */
+function values(numbers: Numbers): Float32Array {
+  const { data } = numbers;
+  if (numbers.kind === "floats") return numbers.data;
+  if (numbers.kind === "halves") return Float32Array.from(data, fromHalf);
+  const { levels, books } = numbers;
+  const [size, each] = [levels.length / books, data.length / books];
+  return Float32Array.from(data, (code, i) => levels[Math.floor(i / each) * size + code] as number);
+}
+
+const floats = (data: Float32Array): Numbers => ({ kind: "floats", data });
+
+function concatenated<T extends Float32Array | Uint8Array | Uint16Array | Uint32Array>(
+  type: new (length: number) => T,
+  arrays: readonly ArrayLike<number>[],
+): T {
+  const whole = new type(arrays.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    whole.set(array, at);
+    at += array.length;
+  }
+  return whole;
+}
+
+function allOf<T>(list: readonly (T | undefined)[]): readonly T[] | undefined {
+  return list.every((one) => one !== undefined) ? list : undefined;
+}
+
+/** True if all of `keys` are there. A user's own θ may have them too: `makeUp` is the test of what was read. */
+function has<Theta>(
+  theta: unknown,
+  ...keys: (keyof Theta & string)[]
+): theta is { [K in keyof Theta]-?: NonNullable<Theta[K]> } {
+  if (typeof theta !== "object" || theta === null) return false;
+  return keys.every((key) => (theta as Record<string, unknown>)[key] !== undefined);
+}
