@@ -19,11 +19,13 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   readonly status: Status;
   /** The compressed network: Δ(Θ) in the compressed layers, learned biases and other layers as they are. */
   readonly model: Model;
+  /** Which layers are compressed how. */
+  readonly tasks: readonly Task[];
   /** θ of each compressed layer; layers of a joint task share theirs. */
   readonly thetas: Thetas;
   /** ‖w − Δ(Θ)‖² over all compressed layers, w the learned (for direct compression: the given) weights. */
   readonly distortion: number;
-  /** Bits of the compressed layers. */
+  /** Bits of the compressed layers, as `save` stores them. */
   readonly bits: number;
   /** Compression ratio ρ of the whole network. */
   readonly ratio: number;
@@ -143,6 +145,7 @@ export function solutionOf(parts: {
   const result: Solution = {
     status,
     model: shownModel(model.network, { ...rest, ...deltas }),
+    tasks,
     thetas: Object.fromEntries(named),
     distortion,
     bits: size.bits,
