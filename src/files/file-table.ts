@@ -6,7 +6,7 @@ import { grouped } from "../text.ts";
 import { type CompressedModel, type FileSize, partBytes, placeOf, sizeOfPart } from "./file.ts";
 
 /** What takes how many bytes: a row per part, the other parameters, the header and the whole file. */
-export function fileTable({ model, tasks, thetas }: CompressedModel, file: FileSize): Table {
+export function fileTable({ model, tasks }: CompressedModel, file: FileSize): Table {
   const rows: (string | number | null)[][] = [];
   let compressed = 0;
   let next = 0;

@@ -87,13 +87,11 @@ export function parseJson(text: string): unknown {
       }
     } else if (c === 0x7d || c === 0x5d) depth--;
   }
+  // With an underscore written as an escape it would not be seen; nobody who means well writes that.
+  if (/"__proto__"\s*:|\\u005f/i.test(text)) throw bad('its JSON has a key "__proto__"');
   try {
-    return JSON.parse(text, (key, value) => {
-      if (key === "__proto__") throw bad('its JSON has a key "__proto__"');
-      return value;
-    });
+    return JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof LCError) throw cause;
     throw bad(`its JSON cannot be read: ${(cause as Error).message}`);
   }
 }
