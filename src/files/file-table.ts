@@ -5,24 +5,29 @@ import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
 import { type CompressedModel, type FileSize, partBytes, placeOf, sizeOfPart } from "./file.ts";
 
-/** What takes how many bytes: a row per part, the other parameters, the header and the whole file. */
-export function fileTable({ model, tasks }: CompressedModel, file: FileSize): Table {
+/**
+ * What takes how many bytes: a row per part, the other parameters, the header and the whole file.
+ * @param compared Adds what every part takes packed and with entropy coding; that codes it anew.
+ */
+export function fileTable(compressed: CompressedModel, file: FileSize, compared = false): Table {
+  const { model, tasks } = compressed;
+  const sizes = compared ? partSizes(compressed) : [];
+  const columns = compared ? ["packed bytes", "entropy-coded bytes"] : [];
+  const none = columns.map(() => null);
   const rows: (string | number | null)[][] = [];
-  let compressed = 0;
-  let next = 0;
-  for (const { layers, compression } of tasks) {
-    const parameters = parametersOf(model, { layers });
-    for (const { name } of partsOf(compression)) {
-      const { bytes, coded, weights } = file.parts[next++] as FileSize["parts"][number];
-      const shapes = parameters.map(shapeOf).join(", ");
-      const how = coded ? "arithmetic" : "packed";
-      rows.push([layers.join(" + "), shapes, name, how, bytes, (8 * bytes) / weights]);
-      compressed += bytes;
-    }
+  let sum = 0;
+  for (const [i, { layers, compression, weights, bytes, coded }] of file.parts.entries()) {
+    const shapes = parametersOf(model, { layers }).map(shapeOf).join(", ");
+    const { packed, coded: entropy } = sizes[i] ?? {};
+    const more = compared ? [packed as number, entropy as number] : [];
+    const how = coded ? "entropy-coded" : "packed";
+    rows.push([layers.join(" + "), shapes, compression, how, bytes, (8 * bytes) / weights, ...more]);
+    sum += bytes;
   }
-  const rest = file.data - compressed;
-  if (rest > 0) rows.push(["everything else", "", "kept as float32", "float32", rest, 32]);
-  rows.push(["header", "", "", "JSON", file.header, null], ["file", "", "", "", file.bytes, null]);
+  const rest = file.data - sum;
+  if (rest > 0) rows.push(["everything else", "", "kept as float32", "float32", rest, 32, ...none]);
+  rows.push(["header", "", "", "JSON", file.header, null, ...none]);
+  rows.push(["whole file", "", `${tasks.length} tasks`, "", file.bytes, null, ...none]);
   return table(
     [
       { name: "layers" },
@@ -31,13 +36,14 @@ export function fileTable({ model, tasks }: CompressedModel, file: FileSize): Ta
       { name: "stored" },
       { name: "bytes", format: grouped },
       { name: "bits per weight", format: (x) => x.toFixed(3) },
+      ...columns.map((name) => ({ name, format: grouped })),
     ],
     rows,
   );
 }
 
-/** Bytes of every part packed, and coded arithmetically where that is smaller. */
-export function partSizes({ model, tasks, thetas }: CompressedModel): { packed: number; coded: number }[] {
+/** Bytes of every part packed, and with entropy coding where that is smaller. */
+function partSizes({ model, tasks, thetas }: CompressedModel): { packed: number; coded: number }[] {
   return tasks.flatMap(({ layers, compression }) => {
     const terms = partsOf(compression);
     const theta = thetas[layers[0] as string];

@@ -117,8 +117,8 @@ describe("a saved network", () => {
   });
 
   it("keeps convolutions, batch norm and shortcuts", () => {
-    const net = resnet(20);
-    const names = net.network.names.filter((name) => name !== "conv1");
+    const net = resnet({ depth: 20 });
+    const { names } = net.network;
     const plan = compress(net);
     const task = { layers: [names[1] as string], compression: lowRank({ rank: 2, scheme: 2 }) };
     const other = { layers: [names[2] as string], compression: perChannel(quantize({ levels: 3 })) };
