@@ -21,7 +21,8 @@ export class BitWriter {
     for (let at = this.#length; at < end; ) {
       const free = Math.min(8 - (at % 8), end - at);
       const low = left & (2 ** free - 1);
-      this.#bytes[Math.floor(at / 8)] = (this.#bytes[Math.floor(at / 8)] as number) | (low << (at % 8));
+      this.#bytes[Math.floor(at / 8)] =
+        (this.#bytes[Math.floor(at / 8)] as number) | (low << (at % 8));
       left = free === 32 ? 0 : left >>> free;
       at += free;
     }

@@ -21,7 +21,10 @@ export const CODED = "coded";
 class Models {
   readonly #models = new Map<string, CodeModel | PositionModel | NumberModel>();
 
-  get<Model extends CodeModel | PositionModel | NumberModel>(name: string, make: () => Model): Model {
+  get<Model extends CodeModel | PositionModel | NumberModel>(
+    name: string,
+    make: () => Model,
+  ): Model {
     const known = this.#models.get(name);
     if (known) return known as Model;
     const made = make();
@@ -31,10 +34,15 @@ class Models {
 }
 
 /** Codes every row of every matrix of a grid; of a layer that is joined to others, by models of its own. */
-function eachRow<Row extends CodeArray>(grid: Grid, values: Row, code: (row: Row, layer: number) => void): void {
+function eachRow<Row extends CodeArray>(
+  grid: Grid,
+  values: Row,
+  code: (row: Row, layer: number) => void,
+): void {
   let at = 0;
   for (const [layer, { rows, cols }] of (grid.joined ?? [grid]).entries()) {
-    for (let row = 0; row < rows; row++, at += cols) code(values.subarray(at, at + cols) as Row, layer);
+    for (let row = 0; row < rows; row++, at += cols)
+      code(values.subarray(at, at + cols) as Row, layer);
   }
 }
 
@@ -102,7 +110,10 @@ export class CodedSink implements Sink {
 
   finish(): Written {
     const bytes = this.#coder.finish();
-    return { counts: this.#counts, tensors: new Map([[CODED, { dtype: "U8", shape: [bytes.length], bytes }]]) };
+    return {
+      counts: this.#counts,
+      tensors: new Map([[CODED, { dtype: "U8", shape: [bytes.length], bytes }]]),
+    };
   }
 }
 
@@ -134,7 +145,10 @@ export class CodedSource implements Source {
     this.#streams.flags(this.#coder, flags, grid);
     const found = flags.reduce((sum, flag) => sum + flag, 0);
     if (found !== count) {
-      throw new LCError("LC_FILE", `the header says ${count} positions, the coded part has ${found}.`);
+      throw new LCError(
+        "LC_FILE",
+        `the header says ${count} positions, the coded part has ${found}.`,
+      );
     }
     const indices = new Uint32Array(count);
     let next = 0;
@@ -163,13 +177,19 @@ export class CodedSource implements Source {
   /** @throws LCError LC_FILE unless all was read. */
   finish(): void {
     if (this.#counts.finished() && this.#coder.left === 0) return;
-    throw new LCError("LC_FILE", `there is more in it than its compression needs: ${this.#coder.left} bytes.`);
+    throw new LCError(
+      "LC_FILE",
+      `there is more in it than its compression needs: ${this.#coder.left} bytes.`,
+    );
   }
 
   /** Every number takes `plain` bits at least, so that a small file cannot ask for much memory. */
   #room(name: string, count: number, plain: number): void {
     // The decoder has read 4 bytes ahead.
     if (count * plain <= 8 * (this.#coder.left + 4)) return;
-    throw new LCError("LC_FILE", `${count} numbers ${JSON.stringify(name)} cannot be in ${this.#coder.left} bytes.`);
+    throw new LCError(
+      "LC_FILE",
+      `${count} numbers ${JSON.stringify(name)} cannot be in ${this.#coder.left} bytes.`,
+    );
   }
 }

@@ -8,7 +8,9 @@ export async function inspectCommand(path: string, json: boolean): Promise<numbe
   const details = fileTable(found, file, true);
   if (json) {
     const { name } = model.network;
-    console.log(JSON.stringify({ network: name, file, bits, ratio, rows: details.toRecords() }, null, 2));
+    console.log(
+      JSON.stringify({ network: name, file, bits, ratio, rows: details.toRecords() }, null, 2),
+    );
     return 0;
   }
   console.log(`${model.network.name}: ${ratio.toPrecision(4)} × smaller when packed`);

@@ -36,7 +36,16 @@ export interface PartDescription {
 
 /** Layers a network can have, and losses. */
 const kinds: readonly LayerSpec["kind"][] = [
-  ...(["dense", "conv2d", "maxPool", "averagePool", "globalAveragePool", "flatten", "tanh", "relu"] as const),
+  ...([
+    "dense",
+    "conv2d",
+    "maxPool",
+    "averagePool",
+    "globalAveragePool",
+    "flatten",
+    "tanh",
+    "relu",
+  ] as const),
   ...(["sigmoid", "batchNorm", "dropout", "localResponseNorm", "add"] as const),
 ];
 const losses: readonly Loss[] = ["softmaxCrossEntropy", "squaredError"];
@@ -63,7 +72,10 @@ export function described(
     const before = tasks.map(({ task }) => task);
     tasks.push(taskIn(object(one, `task ${i}`), i, network, before));
   }
-  const needed = memoryOf(network, tasks.map(({ task }) => task));
+  const needed = memoryOf(
+    network,
+    tasks.map(({ task }) => task),
+  );
   if (!(needed <= maxBytes)) {
     throw bad(
       `reading it takes ${grouped(needed)} bytes of memory, more than maxBytes = ${grouped(maxBytes)}. If the file is to be trusted, write load(path, { maxBytes: ${needed} })`,
@@ -87,8 +99,10 @@ export function memoryOf(network: Network, tasks: readonly Task[]): number {
 
 function networkIn({ name, input, loss, layers }: Readonly<Record<string, unknown>>): Network {
   if (typeof name !== "string") throw bad("the network must have a name");
-  if (!losses.includes(loss as Loss)) throw bad(`the loss must be ${losses.join(" or ")}, got ${shown(String(loss))}`);
-  const size = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 1 && (n as number) < 2 ** 31;
+  if (!losses.includes(loss as Loss))
+    throw bad(`the loss must be ${losses.join(" or ")}, got ${shown(String(loss))}`);
+  const size = (n: unknown): boolean =>
+    Number.isInteger(n) && (n as number) >= 1 && (n as number) < 2 ** 31;
   if (!(Array.isArray(input) && (input.length === 1 || input.length === 3) && input.every(size))) {
     throw bad("the network's input must be [features] or [height, width, channels]");
   }
@@ -96,12 +110,17 @@ function networkIn({ name, input, loss, layers }: Readonly<Record<string, unknow
   for (const [i, layer] of layers.entries()) {
     const spec = object(layer, `layer ${i}`);
     if (!kinds.includes(spec.kind as LayerSpec["kind"])) {
-      throw bad(`layer ${i} is of the unknown kind ${shown(String(spec.kind))}; known are ${kinds.join(", ")}`);
+      throw bad(
+        `layer ${i} is of the unknown kind ${shown(String(spec.kind))}; known are ${kinds.join(", ")}`,
+      );
     }
     const texts = [spec.name ?? "", spec.from ?? "", spec.with ?? ""];
-    if (texts.some((text) => typeof text !== "string")) throw bad(`names in layer ${i} must be text`);
+    if (texts.some((text) => typeof text !== "string"))
+      throw bad(`names in layer ${i} must be text`);
   }
-  return built("the network", () => networkOf({ name, input, loss: loss as Loss, layers: layers as LayerSpec[] }));
+  return built("the network", () =>
+    networkOf({ name, input, loss: loss as Loss, layers: layers as LayerSpec[] }),
+  );
 }
 
 function taskIn(
@@ -128,10 +147,18 @@ function taskIn(
   if (!Array.isArray(parts) || parts.length !== terms.length) {
     throw bad(`${where} must have ${terms.length} parts`);
   }
-  return { task, parts: parts.map((part, k) => partIn(object(part, `part ${k} of ${where}`), `part ${k} of ${where}`)) };
+  return {
+    task,
+    parts: parts.map((part, k) =>
+      partIn(object(part, `part ${k} of ${where}`), `part ${k} of ${where}`),
+    ),
+  };
 }
 
-function partIn({ counts, bits, coded }: Readonly<Record<string, unknown>>, where: string): PartDescription {
+function partIn(
+  { counts, bits, coded }: Readonly<Record<string, unknown>>,
+  where: string,
+): PartDescription {
   const numbers = Array.isArray(counts) && counts.every((n) => typeof n === "number");
   if (!numbers || typeof bits !== "number" || !(coded === undefined || coded === true)) {
     throw bad(`${where} must have counts and bits, and coded: true or nothing`);

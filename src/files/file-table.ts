@@ -1,6 +1,6 @@
 import { type CompressionSpec, partsOf } from "../compression/contract.ts";
-import { shapeOf } from "../math/matrix.ts";
 import { parametersOf } from "../lc/task.ts";
+import { shapeOf } from "../math/matrix.ts";
 import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
 import { type CompressedModel, type FileSize, partBytes, placeOf, sizeOfPart } from "./file.ts";
@@ -10,7 +10,7 @@ import { type CompressedModel, type FileSize, partBytes, placeOf, sizeOfPart } f
  * @param compared Adds what every part takes packed and with entropy coding; that codes it anew.
  */
 export function fileTable(compressed: CompressedModel, file: FileSize, compared = false): Table {
-  const { model, tasks } = compressed;
+  const { model } = compressed;
   const sizes = compared ? partSizes(compressed) : [];
   const columns = compared ? ["packed bytes", "entropy-coded bytes"] : [];
   const none = columns.map(() => null);
@@ -21,13 +21,21 @@ export function fileTable(compressed: CompressedModel, file: FileSize, compared 
     const { packed, coded: entropy } = sizes[i] ?? {};
     const more = compared ? [packed as number, entropy as number] : [];
     const how = coded ? "entropy-coded" : "packed";
-    rows.push([layers.join(" + "), shapes, compression, how, bytes, (8 * bytes) / weights, ...more]);
+    rows.push([
+      layers.join(" + "),
+      shapes,
+      compression,
+      how,
+      bytes,
+      (8 * bytes) / weights,
+      ...more,
+    ]);
     sum += bytes;
   }
   const rest = file.data - sum;
   if (rest > 0) rows.push(["everything else", "", "kept as float32", "float32", rest, 32, ...none]);
   rows.push(["header", "", "", "JSON", file.header, null, ...none]);
-  rows.push(["whole file", "", `${tasks.length} tasks`, "", file.bytes, null, ...none]);
+  rows.push(["whole file", "", "", "", file.bytes, null, ...none]);
   return table(
     [
       { name: "layers" },

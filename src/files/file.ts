@@ -4,7 +4,7 @@ import { LCError } from "../errors.ts";
 import { parametersOf, type Task, taskDeltas, taskShape } from "../lc/task.ts";
 import { model as checkedModel, type Model, type Network, type Parameter } from "../net/network.ts";
 import { CODED, CodedSink, CodedSource } from "./coded.ts";
-import { described, type Description, type PartDescription } from "./description.ts";
+import { type Description, described, type PartDescription } from "./description.ts";
 import { bad, readSafetensors, shown, writeSafetensors } from "./safetensors.ts";
 import { PackedSink, PackedSource, type Sink, type Tensor, type Written } from "./streams.ts";
 import { type Place, readTheta, writeTheta } from "./theta.ts";
@@ -133,7 +133,13 @@ export function decodeFile(
         left.delete(name);
         bytes += tensor.bytes.length;
       }
-      parts.push({ layers, compression: term.name, weights: place.rows * place.cols, bytes, coded });
+      parts.push({
+        layers,
+        compression: term.name,
+        weights: place.rows * place.cols,
+        bytes,
+        coded,
+      });
       return within(`${layers.join(" + ")}, ${term.name}`, () => {
         const theta = readPart(term, { counts, tensors: own }, coded, place);
         const bits = term.bits(theta);
@@ -145,11 +151,15 @@ export function decodeFile(
     for (const layer of layers) thetas.push([layer, theta]);
     Object.assign(weights, taskDeltas(parameters, task, theta));
   }
-  for (const parameter of restOf(network, tasks.map(({ task }) => task))) {
+  for (const parameter of restOf(
+    network,
+    tasks.map(({ task }) => task),
+  )) {
     weights[parameter.key] = plain(parameter, left);
   }
   const [unknown] = left.keys();
-  if (unknown !== undefined) throw bad(`tensor ${shown(unknown)} belongs to nothing in the network`);
+  if (unknown !== undefined)
+    throw bad(`tensor ${shown(unknown)} belongs to nothing in the network`);
   const size = { bytes: file.length, header, data: file.length - header, parts };
   return {
     model: within("the weights", () => checkedModel(network, weights)),
@@ -160,7 +170,12 @@ export function decodeFile(
 }
 
 /** θ of a part as it is stored: coded arithmetically only where that is smaller. */
-export function partBytes(spec: CompressionSpec, theta: unknown, place: Place, entropy: boolean): Written {
+export function partBytes(
+  spec: CompressionSpec,
+  theta: unknown,
+  place: Place,
+  entropy: boolean,
+): Written {
   const write = <S extends Sink & { finish(): Written }>(sink: S): Written => {
     writeTheta(spec, theta, place, sink);
     return sink.finish();
@@ -181,7 +196,12 @@ export function placeOf(network: Network, parameters: readonly Parameter[]): Pla
   return parameters.length > 1 ? { ...shape, joined: parameters } : shape;
 }
 
-function readPart(term: Compression<unknown>, written: Written, coded: boolean, place: Place): unknown {
+function readPart(
+  term: Compression<unknown>,
+  written: Written,
+  coded: boolean,
+  place: Place,
+): unknown {
   const spec = term.spec as CompressionSpec;
   const stream = written.tensors.get(CODED);
   if (coded && !(stream?.dtype === "U8" && written.tensors.size === 1)) {
@@ -227,7 +247,9 @@ function checkMetadata(metadata: ReadonlyMap<string, string>, file: Uint8Array):
   }
   const version = metadata.get("version") ?? "none";
   if (version !== VERSION) {
-    throw bad(`it has version ${shown(version)} of the format; this lclab reads "${VERSION}". Use the version that made it`);
+    throw bad(
+      `it has version ${shown(version)} of the format; this lclab reads "${VERSION}". Use the version that made it`,
+    );
   }
   const opening = new TextDecoder().decode(file.subarray(8, 8 + OPENING.length));
   if (opening !== OPENING || metadata.get("sha256") !== checksum(file)) {

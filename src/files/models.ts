@@ -136,8 +136,20 @@ export class NumberModel {
   number(coder: Coder, bits: number): number {
     const [e, plain] = [this.#exponentBits, this.#plainBits];
     const sign = coder.adaptive(this.#signs, 0, (bits >>> (e + FRACTION + plain)) & 1);
-    const exponent = tree(coder, this.#exponents, 0, e, (bits >>> (FRACTION + plain)) & (2 ** e - 1));
-    const first = tree(coder, this.#fractions, exponent, FRACTION, (bits >>> plain) & (2 ** FRACTION - 1));
+    const exponent = tree(
+      coder,
+      this.#exponents,
+      0,
+      e,
+      (bits >>> (FRACTION + plain)) & (2 ** e - 1),
+    );
+    const first = tree(
+      coder,
+      this.#fractions,
+      exponent,
+      FRACTION,
+      (bits >>> plain) & (2 ** FRACTION - 1),
+    );
     const rest = coder.plain(bits & (2 ** plain - 1), plain);
     return ((sign * 2 ** e + exponent) * 2 ** FRACTION + first) * 2 ** plain + rest;
   }
@@ -152,7 +164,13 @@ export function widthOf(size: number): number {
 }
 
 /** A number of `width` bits, the highest first, each in the context of those before it. */
-function tree(coder: Coder, chances: Chances, context: number, width: number, value: number): number {
+function tree(
+  coder: Coder,
+  chances: Chances,
+  context: number,
+  width: number,
+  value: number,
+): number {
   const root = context * 2 ** width;
   let node = 1;
   for (let bit = width - 1; bit >= 0; bit--) {

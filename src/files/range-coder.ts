@@ -22,7 +22,7 @@ export class Chances {
   /** Probability of 1 in 1 / 65,536, from 1 to 65,535. */
   of(context: number): number {
     const p = (this.#chance[context] as number) >>> 6;
-    return p < 1 ? 1 : p;
+    return Math.max(1, p);
   }
 
   learn(context: number, bit: number): void {

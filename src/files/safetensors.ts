@@ -63,7 +63,8 @@ export function readSafetensors(file: Uint8Array): Safetensors {
     if (name !== "__metadata__") tensors.set(name, tensor(name, value, data));
     else {
       for (const [key, text] of Object.entries(object(value, "__metadata__"))) {
-        if (typeof text !== "string") throw bad(`metadata ${shown(key)} must be text, got ${typeof text}`);
+        if (typeof text !== "string")
+          throw bad(`metadata ${shown(key)} must be text, got ${typeof text}`);
         metadata.set(key, text);
       }
     }
@@ -83,7 +84,9 @@ export function parseJson(text: string): unknown {
     } else if (c === 0x22) quoted = true;
     else if (c === 0x7b || c === 0x5b) {
       if (++depth > MOST_DEPTH || ++containers > MOST_CONTAINERS) {
-        throw bad(`its JSON has more than ${MOST_CONTAINERS} lists and objects, or more than ${MOST_DEPTH} inside each other`);
+        throw bad(
+          `its JSON has more than ${MOST_CONTAINERS} lists and objects, or more than ${MOST_DEPTH} inside each other`,
+        );
       }
     } else if (c === 0x7d || c === 0x5d) depth--;
   }
@@ -117,7 +120,9 @@ function headerLength(file: Uint8Array): number {
     throw bad(`the header claims ${length} bytes, and safetensors allows ${FORMAT_LIMIT}`);
   }
   if (8 + length > file.length) {
-    throw bad(`the header claims ${length} bytes, and the file has ${file.length - 8} behind its first 8: it is cut off, or no safetensors file`);
+    throw bad(
+      `the header claims ${length} bytes, and the file has ${file.length - 8} behind its first 8: it is cut off, or no safetensors file`,
+    );
   }
   if (length > HEADER_LIMIT) {
     throw bad(`the header has ${length} bytes; this reader takes ${HEADER_LIMIT}`);
@@ -143,7 +148,9 @@ function tensor(name: string, value: unknown, data: Uint8Array): Tensor {
     throw bad(`tensor ${shown(name)} must have dtype, shape and data_offsets, and nothing else`);
   }
   if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) {
-    throw bad(`tensor ${shown(name)} must be ${Object.keys(sizes).join(", ")}, got ${shown(String(dtype))}`);
+    throw bad(
+      `tensor ${shown(name)} must be ${Object.keys(sizes).join(", ")}, got ${shown(String(dtype))}`,
+    );
   }
   const [from, to] = offsets;
   const whole = [...shape, from, to].every((n) => Number.isSafeInteger(n) && n >= 0);
@@ -151,11 +158,18 @@ function tensor(name: string, value: unknown, data: Uint8Array): Tensor {
     throw bad(`shape and data_offsets of tensor ${shown(name)} must be whole numbers from 0`);
   }
   if (from > to || to > data.length) {
-    throw bad(`tensor ${shown(name)} lies at ${from} … ${to}, and the data have ${data.length} bytes`);
+    throw bad(
+      `tensor ${shown(name)} lies at ${from} … ${to}, and the data have ${data.length} bytes`,
+    );
   }
-  const size = shape.reduce((product: number, n: number) => product * n, sizes[dtype as Tensor["dtype"]]);
+  const size = shape.reduce(
+    (product: number, n: number) => product * n,
+    sizes[dtype as Tensor["dtype"]],
+  );
   if (size !== to - from) {
-    throw bad(`tensor ${shown(name)} has ${to - from} bytes, and its shape [${shape.slice(0, 8).join(", ")}] in ${dtype} needs ${size}`);
+    throw bad(
+      `tensor ${shown(name)} has ${to - from} bytes, and its shape [${shape.slice(0, 8).join(", ")}] in ${dtype} needs ${size}`,
+    );
   }
   return { dtype: dtype as Tensor["dtype"], shape, bytes: data.subarray(from, to) };
 }
@@ -168,7 +182,10 @@ function checkFilled(tensors: ReadonlyMap<string, Tensor>, data: Uint8Array): vo
   places.sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
   for (const { name, from, to } of places) {
-    if (from < end) throw bad(`tensor ${shown(name)} begins at ${from}, inside the one before, which ends at ${end}`);
+    if (from < end)
+      throw bad(
+        `tensor ${shown(name)} begins at ${from}, inside the one before, which ends at ${end}`,
+      );
     if (from > end) throw bad(`bytes ${end} … ${from} of the data belong to no tensor`);
     end = to;
   }

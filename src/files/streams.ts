@@ -78,7 +78,10 @@ export class PackedSink implements Sink {
   readonly #names = new Names();
   readonly #counts: number[] = [];
   readonly #bits = new BitWriter();
-  readonly #arrays = new Map<string, { arrays: (Float32Array | Uint16Array)[]; shape?: readonly number[] }>();
+  readonly #arrays = new Map<
+    string,
+    { arrays: (Float32Array | Uint16Array)[]; shape?: readonly number[] }
+  >();
 
   count(value: number): void {
     this.#counts.push(value);
@@ -135,7 +138,10 @@ export class PackedSink implements Sink {
   }
 }
 
-function tensorOf(arrays: readonly (Float32Array | Uint16Array)[], shape: readonly number[]): Tensor {
+function tensorOf(
+  arrays: readonly (Float32Array | Uint16Array)[],
+  shape: readonly number[],
+): Tensor {
   const size = arrays[0]?.BYTES_PER_ELEMENT as 2 | 4;
   const length = arrays.reduce((n, array) => n + array.length, 0);
   const bytes = new Uint8Array(length * size);
@@ -158,8 +164,12 @@ export class Counts {
 
   next(what: string, least: number, most: number): number {
     const value = this.#counts[this.#at++];
-    if (value !== undefined && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw new LCError("LC_FILE", `${what} must be a whole number from ${least} to ${most}, got ${value}.`);
+    if (value !== undefined && Number.isInteger(value) && value >= least && value <= most)
+      return value;
+    throw new LCError(
+      "LC_FILE",
+      `${what} must be a whole number from ${least} to ${most}, got ${value}.`,
+    );
   }
 
   finished(): boolean {
@@ -193,7 +203,8 @@ export class PackedSource implements Source {
     const width = widthOf(size);
     for (let i = 0; i < values.length; i++) {
       const code = this.#bits.read(width);
-      if (code >= size) throw new LCError("LC_FILE", `code ${i} is ${code}, and there are only ${size}.`);
+      if (code >= size)
+        throw new LCError("LC_FILE", `code ${i} is ${code}, and there are only ${size}.`);
       values[i] = code;
     }
     return values;
@@ -213,7 +224,8 @@ export class PackedSource implements Source {
       for (;;) {
         const symbol = this.#bits.read(width);
         next += symbol;
-        if (next >= most) throw new LCError("LC_FILE", `position ${i} is ${next}, beyond the ${most} weights.`);
+        if (next >= most)
+          throw new LCError("LC_FILE", `position ${i} is ${next}, beyond the ${most} weights.`);
         if (symbol < full) break;
       }
       indices[i] = next++;
@@ -243,7 +255,10 @@ export class PackedSource implements Source {
     for (const [name, { bytes }] of this.#tensors) {
       const read = this.#read.get(name) ?? 0;
       if (read === bytes.length) continue;
-      throw new LCError("LC_FILE", `tensor ${JSON.stringify(name)} has ${bytes.length} bytes, its compression needs ${read}.`);
+      throw new LCError(
+        "LC_FILE",
+        `tensor ${JSON.stringify(name)} has ${bytes.length} bytes, its compression needs ${read}.`,
+      );
     }
   }
 
@@ -274,9 +289,15 @@ export function finite(name: string, values: Float32Array): Float32Array {
 /** @throws LCError LC_FILE as `finite`. */
 export function finiteHalves(name: string, values: Uint16Array): Uint16Array {
   if (!values.some((bits) => (bits & 0x7c00) === 0x7c00)) return values;
-  throw new LCError("LC_FILE", `${JSON.stringify(name)} has NaN or infinity; all numbers must be finite.`);
+  throw new LCError(
+    "LC_FILE",
+    `${JSON.stringify(name)} has NaN or infinity; all numbers must be finite.`,
+  );
 }
 
 function wrongType(name: string, dtype: string, tensor: Tensor): LCError {
-  return new LCError("LC_FILE", `tensor ${JSON.stringify(name)} must be ${dtype}, got ${tensor.dtype}.`);
+  return new LCError(
+    "LC_FILE",
+    `tensor ${JSON.stringify(name)} must be ${dtype}, got ${tensor.dtype}.`,
+  );
 }

@@ -41,7 +41,11 @@ function codecOf({ kind }: CompressionSpec): Codec {
 }
 
 /** Assignments to `levels`, which are known already. */
-function readCodes(levels: Float32Array, { rows, cols, ...place }: Place, source: Source): Quantized {
+function readCodes(
+  levels: Float32Array,
+  { rows, cols, ...place }: Place,
+  source: Source,
+): Quantized {
   const empty: CodeArray =
     levels.length <= 256 ? new Uint8Array(rows * cols) : new Uint16Array(rows * cols);
   const assignments = source.codes(empty, levels.length, { rows, cols, ...place });
@@ -98,7 +102,12 @@ function multiples(stepsOf: (spec: never) => number): Codec {
   };
 }
 
-function writeScaled({ levels, assignments }: Quantized, scale: number, place: Place, sink: Sink): void {
+function writeScaled(
+  { levels, assignments }: Quantized,
+  scale: number,
+  place: Place,
+  sink: Sink,
+): void {
   sink.count(levels.length);
   sink.numbers("scale", Float32Array.of(scale));
   sink.codes(assignments, levels.length, place);
@@ -123,7 +132,11 @@ function readScaled(
 
 const half: Codec = {
   write: ({ halves }: Half, _place, sink) => sink.halves("halves", halves),
-  read: ({ rows, cols }, source): Half => ({ rows, cols, halves: source.halves("halves", rows * cols) }),
+  read: ({ rows, cols }, source): Half => ({
+    rows,
+    cols,
+    halves: source.halves("halves", rows * cols),
+  }),
 };
 
 /** The spec of a compression whose numbers may be compressed too. */
@@ -131,10 +144,15 @@ interface WithValues extends CompressionSpec {
   readonly values?: CompressionSpec;
 }
 
-function writeValues({ values: inner }: WithValues, { indices, values }: Pruned<unknown>, sink: Sink): void {
+function writeValues(
+  { values: inner }: WithValues,
+  { indices, values }: Pruned<unknown>,
+  sink: Sink,
+): void {
   const cols = indices.length;
   if (!inner) sink.numbers("values", values as Float32Array);
-  else if (cols > 0) sink.within("values", () => writeTheta(inner, values, { rows: 1, cols }, sink));
+  else if (cols > 0)
+    sink.within("values", () => writeTheta(inner, values, { rows: 1, cols }, sink));
 }
 
 function readValues({ values: inner }: WithValues, cols: number, source: Source): unknown {

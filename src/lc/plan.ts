@@ -133,11 +133,7 @@ function checkWeighted(tasks: readonly Task[], importance: Weights = {}): void {
 }
 
 /** @throws RangeError if a layer of `added` is unknown or taken by `tasks`, or its compression does not fit it. */
-export function checkTasks(
-  network: Network,
-  tasks: readonly Task[],
-  added: readonly Task[],
-): void {
+export function checkTasks(network: Network, tasks: readonly Task[], added: readonly Task[]): void {
   const { names } = network;
   const taken = new Map(
     tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)),

@@ -21,6 +21,7 @@ import {
   tanh,
   uniform,
 } from "../../src/index.ts";
+import { parametersOf, taskDeltas, taskView } from "../../src/lc/task.ts";
 import { random } from "../../src/math/random.ts";
 
 const text = new TextEncoder();
@@ -51,39 +52,82 @@ const attacks: readonly [string, Uint8Array, RegExp][] = [
   ["bytes that are not UTF-8", file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), /not UTF-8/],
   ["no JSON", file("{nothing"), /JSON cannot be read/],
   ["a list", file("[]"), /begin with \{/],
-  ["overlapping tensors", file(`{"a":${tensor(0, 3)},"b":${tensor(2, 4)}}`, four), /"b" begins at 2, inside/],
-  ["a hole", file(`{"a":${tensor(0, 1)},"b":${tensor(2, 4)}}`, four), /1 … 2 of the data belong to no tensor/],
-  ["data behind the last tensor", file(`{"a":${tensor(0, 3)}}`, four), /3 … 4 of the data belong to no/],
+  [
+    "overlapping tensors",
+    file(`{"a":${tensor(0, 3)},"b":${tensor(2, 4)}}`, four),
+    /"b" begins at 2, inside/,
+  ],
+  [
+    "a hole",
+    file(`{"a":${tensor(0, 1)},"b":${tensor(2, 4)}}`, four),
+    /1 … 2 of the data belong to no tensor/,
+  ],
+  [
+    "data behind the last tensor",
+    file(`{"a":${tensor(0, 3)}}`, four),
+    /3 … 4 of the data belong to no/,
+  ],
   ["a tensor beyond the data", file(`{"a":${tensor(0, 5)}}`, four), /0 … 5, and the data have 4/],
   ["a tensor that ends before it begins", file(`{"a":${tensor(4, 0, "[4]")}}`, four), /4 … 0/],
-  ["a shape of another size", file(`{"a":${tensor(0, 4, "[2]", "F32")}}`, four), /4 bytes.*needs 8/],
-  ["a shape whose size overflows", file(`{"a":${tensor(0, 4, `[${"4294967296,".repeat(40)}1]`)}}`, four), /needs/],
+  [
+    "a shape of another size",
+    file(`{"a":${tensor(0, 4, "[2]", "F32")}}`, four),
+    /4 bytes.*needs 8/,
+  ],
+  [
+    "a shape whose size overflows",
+    file(`{"a":${tensor(0, 4, `[${"4294967296,".repeat(40)}1]`)}}`, four),
+    /needs/,
+  ],
   ["a shape of −1", file(`{"a":${tensor(0, 4, "[-4]")}}`, four), /whole numbers from 0/],
-  ["an unknown type", file(`{"a":${tensor(0, 4, "[4]", "toString")}}`, four), /must be F32, F16, U8, got "toString"/],
+  [
+    "an unknown type",
+    file(`{"a":${tensor(0, 4, "[4]", "toString")}}`, four),
+    /must be F32, F16, U8, got "toString"/,
+  ],
   ["an extra key", file(`{"a":{"x":1,${tensor(0, 4).slice(1)}}`, four), /nothing else/],
   ["metadata that are no text", file('{"__metadata__":{"a":{}}}'), /metadata "a" must be text/],
   ["a key __proto__", file('{"__metadata__":{"__proto__":"x"}}'), /key "__proto__"/],
   ["an escaped key __proto__", file('{"\\u005f_proto__":{}}'), /key "__proto__"/],
   ["a JSON bomb, deep", file(`{"a":${"[".repeat(1e6)}${"]".repeat(1e6)}}`), /inside each other/],
   ["a JSON bomb, wide", file(`{"a":[${"[],".repeat(1e6)}0]}`), /lists and objects/],
-  ["safetensors of something else", file(`{"a":${tensor(0, 4)}}`, four), /without lclab's description/],
+  [
+    "safetensors of something else",
+    file(`{"a":${tensor(0, 4)}}`, four),
+    /without lclab's description/,
+  ],
 ];
 
 /** A file of one network with parts of many kinds. */
-async function sample(entropy: boolean): Promise<Uint8Array> {
-  const layers = [dense("a", 4), tanh(), dense("b", 5), tanh(), dense("c", 3), tanh(), dense("d", 4)] as const;
+function sample(entropy: boolean): Uint8Array {
+  const layers = [
+    dense("a", 4),
+    tanh(),
+    dense("b", 5),
+    tanh(),
+    dense("c", 3),
+    tanh(),
+    dense("d", 4),
+  ] as const;
   const net = network({ name: "small", input: [6], layers });
   const rng = random(3);
-  const weights = Object.fromEntries(
-    net.parameters.map(({ key, rows, cols }) => [key, Float32Array.from({ length: rows * cols }, () => rng.uniform() - 0.5)]),
-  );
-  const solution = await compress(model(net, weights))
+  const weights: Record<string, Float32Array> = {};
+  for (const { key, rows, cols } of net.parameters) {
+    weights[key] = Float32Array.from({ length: rows * cols }, () => rng.uniform() - 0.5);
+  }
+  const { tasks } = compress(model(net, weights))
     .layer("a", quantize({ levels: 3 }).plus(prune({ count: 4, values: float16() })))
-    .layer("b", lowRank({ rank: 1 }).plus(pruneNM({ keep: 1, of: 2 })))
+    .layer("b", pruneNM({ keep: 1, of: 2 }))
     .layer("c", perChannel(quantize({ levels: 2 })))
-    .layer("d", uniform({ bits: 3 }))
-    .direct();
-  return encodeFile(solution, entropy).bytes;
+    .layer("d", lowRank({ rank: 1 }).plus(uniform({ bits: 3 }), { starts: 0, tolerance: 0.01 }));
+  const thetas: Record<string, unknown> = {};
+  for (const task of tasks) {
+    const parameters = parametersOf({ network: net }, task);
+    const theta = task.compression.cStep(taskView(net, parameters, weights, {}, 0));
+    thetas[task.layers[0] as string] = theta;
+    Object.assign(weights, taskDeltas(parameters, task, theta));
+  }
+  return encodeFile({ model: model(net, weights), tasks, thetas }, entropy).bytes;
 }
 
 /** Where the digits of the checksum are: docs/format.md. */
@@ -120,45 +164,81 @@ describe("a file that is not what save wrote", () => {
 
   /** Changes of a good file's header, with a right checksum. */
   const lies: readonly [string, (header: string) => string, RegExp][] = [
-    ["an unknown version", (h) => h.replace('"version":"1"', '"version":"7"'), /version "7".*reads "1"/],
-    ["an unknown compression", (h) => h.replace('kind\\":\\"uniform', 'kind\\":\\"toString'), /unknown compression/],
-    ["an unknown layer", (h) => h.replace('kind\\":\\"tanh', 'kind\\":\\"constructor'), /unknown kind "constructor"/],
-    ["a layer twice", (h) => h.replace('layers\\":[\\"b\\"]', 'layers\\":[\\"a\\"]'), /already has/],
-    ["another shape", (h) => h.replace("[[4,6]]", "[[6,4]]"), /shapes of task 0 must be \[\[4,6\]\]/],
+    [
+      "an unknown version",
+      (h) => h.replace('"version":"1"', '"version":"7"'),
+      /version "7".*reads "1"/,
+    ],
+    [
+      "an unknown compression",
+      (h) => h.replace('kind\\":\\"uniform', 'kind\\":\\"toString'),
+      /unknown compression/,
+    ],
+    [
+      "an unknown layer",
+      (h) => h.replace('kind\\":\\"tanh', 'kind\\":\\"constructor'),
+      /unknown kind "constructor"/,
+    ],
+    [
+      "a layer twice",
+      (h) => h.replace('layers\\":[\\"b\\"]', 'layers\\":[\\"a\\"]'),
+      /already has/,
+    ],
+    [
+      "another shape",
+      (h) => h.replace("[[4,6]]", "[[6,4]]"),
+      /shapes of task 0 must be \[\[4,6\]\]/,
+    ],
     ["other bits", (h) => h.replace(/bits\\":(\d+)/, 'bits\\":1$1'), /the header says/],
-    ["more positions than weights", (h) => h.replace('counts\\":[4,', 'counts\\":[25,'), /from 0 to 24, got 25/],
-    ["more positions than bits", (h) => h.replace('counts\\":[4,', 'counts\\":[24,'), /cannot be in/],
+    [
+      "more positions than weights",
+      (h) => h.replace('counts\\":[4,', 'counts\\":[25,'),
+      /from 0 to 24, got 25/,
+    ],
+    [
+      "more positions than bits",
+      (h) => h.replace('counts\\":[4,', 'counts\\":[24,'),
+      /cannot be in/,
+    ],
     ["a missing tensor", (h) => h.replace('"d.b"', '"d.c"'), /"d.b" must be F32 \[4\], got none/],
-    ["a network that takes too much memory", (h) => h.replace('units\\":4', 'units\\":400000000'), /(shapes|memory)/],
-    ["a sum with endless starts", (h) => h.replace('kind\\":\\"sum', 'starts\\":1e9,\\"kind\\":\\"sum'), /at most 10000 starts/],
+    [
+      "a network that takes too much memory",
+      (h) => h.replace('units\\":4', 'units\\":400000000'),
+      /(shapes|memory)/,
+    ],
+    [
+      "a sum with endless starts",
+      (h) => h.replace('kind\\":\\"sum', 'starts\\":1e9,\\"kind\\":\\"sum'),
+      /at most 10000 starts/,
+    ],
   ];
   for (const [what, edit, expected] of lies) {
-    it(`is refused, though its checksum is right: ${what}`, async () => {
-      const good = await sample(false);
+    it(`is refused, though its checksum is right: ${what}`, () => {
+      const good = sample(false);
       const bad = edited(good, edit);
       assert.notDeepEqual(bad, good, "the edit must change something");
       assert.match(refusal(bad), expected);
     });
   }
 
-  it("is refused if a single bit is another, wherever it is", async () => {
-    const good = await sample(true);
+  it("is refused if a single bit is another, wherever it is", () => {
+    const good = sample(true);
     for (let i = 0; i < good.length; i += 7) {
       const bad = good.slice();
-      bad[i] = (bad[i] as number) ^ (1 << i % 8);
+      bad[i] = (bad[i] as number) ^ (1 << (i % 8));
       refusal(bad);
     }
   });
 
-  it("is refused by maxBytes before anything is decoded", async () => {
-    assert.match(refusal(await sample(false), 1000), /more than maxBytes = 1,000/);
+  it("is refused by maxBytes before anything is decoded", () => {
+    assert.match(refusal(sample(false), 1000), /more than maxBytes = 1,000/);
   });
 
   it("gives a code and the file's name from load, too", async () => {
     const folder = await mkdtemp(join(tmpdir(), "lclab-attacks-"));
     try {
       const path = join(folder, "cut.safetensors");
-      await writeFile(path, (await sample(false)).subarray(0, 900));
+      await writeFile(path, sample(false).subarray(0, 900));
       await assert.rejects(load(path), (e) => isLCError(e, "LC_FILE") && e.message.includes(path));
       await assert.rejects(load(path, { maxBytes: 800 }), /has 900 bytes, more than maxBytes/);
       await assert.rejects(load(join(folder, "none")), (e) => isLCError(e, "LC_DISK"));
@@ -168,12 +248,12 @@ describe("a file that is not what save wrote", () => {
     }
   });
 
-  it("never gives anything but LC_FILE or a whole network: 100,000 seeded mutations", async function () {
+  it("never gives anything but LC_FILE or a whole network: 100,000 seeded mutations", function () {
     this.timeout(300_000);
     const rng = random(20_261_127);
     const before = process.memoryUsage().rss;
     let [refused, read, deep] = [0, 0, 0];
-    for (const good of [await sample(false), await sample(true)]) {
+    for (const good of [sample(false), sample(true)]) {
       for (let run = 0; run < 50_000; run++) {
         // Every second one with a right checksum, so that it comes as far as the mutation lets it.
         const mutated = mutation(good, rng);
@@ -224,7 +304,8 @@ function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array 
     case 3: {
       // The data, which the header does not contradict.
       const data = 8 + new DataView(bytes.buffer).getUint32(0, true);
-      for (let i = rng.below(4); i >= 0; i--) bytes[data + rng.below(bytes.length - data)] = rng.below(256);
+      for (let i = rng.below(4); i >= 0; i--)
+        bytes[data + rng.below(bytes.length - data)] = rng.below(256);
       return bytes;
     }
     case 4: {

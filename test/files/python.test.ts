@@ -17,7 +17,9 @@ describe("Python's safetensors", () => {
     const asked = spawnSync(python, ["-c", "import safetensors, numpy"], { encoding: "utf8" });
     if (asked.status !== 0) {
       const why = (asked.stderr ?? String(asked.error)).trim().split("\n").at(-1);
-      console.log(`      skipped: ${python} has no safetensors and numpy (${why}). LCLAB_PYTHON names another.`);
+      console.log(
+        `      skipped: ${python} has no safetensors and numpy (${why}). LCLAB_PYTHON names another.`,
+      );
       return this.skip();
     }
     const folder = await mkdtemp(join(tmpdir(), "lclab-python-"));
@@ -28,7 +30,9 @@ describe("Python's safetensors", () => {
         .direct();
       const path = join(folder, "net.safetensors");
       await save(solution, path);
-      const { tensors, squares } = JSON.parse(execFileSync(python, [script, path], { encoding: "utf8" }));
+      const { tensors, squares } = JSON.parse(
+        execFileSync(python, [script, path], { encoding: "utf8" }),
+      );
       assert.deepEqual(tensors["fc1.b"], ["float32", [300]]);
       assert.deepEqual(tensors["fc1/0.codebook"], ["float32", [3]]);
       assert.deepEqual(tensors["fc1/0.packed"], ["uint8", [(2 * 265_200) / 8]]);

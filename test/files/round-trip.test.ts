@@ -6,7 +6,6 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { type Compression, partsOf } from "../../src/compression/contract.ts";
 import { decodeFile, encodeFile } from "../../src/files/file.ts";
-import { random } from "../../src/math/random.ts";
 import {
   compress,
   digits,
@@ -23,6 +22,7 @@ import {
 } from "../../src/index.ts";
 import { sizeOf } from "../../src/lc/size.ts";
 import { parametersOf, taskDeltas, taskView } from "../../src/lc/task.ts";
+import { random } from "../../src/math/random.ts";
 import { dense, type Model, model, network } from "../../src/net/network.ts";
 import { lenet300 } from "../../src/net/zoo.ts";
 import { compressions } from "../laws/table.ts";
@@ -90,7 +90,10 @@ describe("a saved network", () => {
   it("predicts the same, has the size its table says, and is saved again to the same bytes", async () => {
     const data = digits();
     const solution = await compress(lenet300())
-      .joint(["fc1", "out"], quantize({ levels: 2 }).plus(prune({ count: 2000, values: float16() })))
+      .joint(
+        ["fc1", "out"],
+        quantize({ levels: 2 }).plus(prune({ count: 2000, values: float16() })),
+      )
       .layer("fc2", lowRank({ rank: 5 }).plus(pruneNM({ keep: 1, of: 4 })))
       .direct({ data });
     for (const entropy of [false, true]) {
@@ -121,7 +124,10 @@ describe("a saved network", () => {
     const { names } = net.network;
     const plan = compress(net);
     const task = { layers: [names[1] as string], compression: lowRank({ rank: 2, scheme: 2 }) };
-    const other = { layers: [names[2] as string], compression: perChannel(quantize({ levels: 3 })) };
+    const other = {
+      layers: [names[2] as string],
+      compression: perChannel(quantize({ levels: 3 })),
+    };
     const tasks = [task, other] as unknown as typeof plan.tasks;
     const thetas: Record<string, unknown> = {};
     let weights = net.weights;
@@ -151,9 +157,16 @@ describe("a saved network", () => {
 describe("arithmetic coding", () => {
   it("gives the same bytes as on every other machine, and codes any numbers", () => {
     const rng = random(5);
-    const w = { rows: 40, cols: 50, data: Float64Array.from({ length: 2000 }, () => rng.uniform() ** 3 - 0.2) };
+    const w = {
+      rows: 40,
+      cols: 50,
+      data: Float64Array.from({ length: 2000 }, () => rng.uniform() ** 3 - 0.2),
+    };
     const net = oneLayer(w);
-    const digests = [quantize({ levels: 700 }), prune({ keep: 0.05 }).plus(quantize({ bits: 3 }))].map((c) => {
+    const digests = [
+      quantize({ levels: 700 }),
+      prune({ keep: 0.05 }).plus(quantize({ bits: 3 })),
+    ].map((c) => {
       const task = { layers: ["fc"], compression: c as Compression<unknown> };
       const thetas = { fc: task.compression.cStep(w) };
       const { bytes } = encodeFile({ model: net, tasks: [task], thetas }, true);

@@ -8,7 +8,7 @@ import { table } from "../../src/table/table.ts";
 import { grouped } from "../../src/text.ts";
 import { referenceLenet300 } from "../support/reference.ts";
 import type { Reference } from "./checks.ts";
-import { sizes, type Sizes } from "./sizes.ts";
+import { type Sizes, sizes } from "./sizes.ts";
 
 const { values } = parseArgs({
   options: { data: { type: "string" }, json: { type: "boolean", default: false } },

@@ -7,7 +7,7 @@ import { placeOf, sizeOfPart } from "../../src/files/file.ts";
 import { parametersOf, taskView } from "../../src/lc/task.ts";
 import { referenceLenet300 } from "../support/reference.ts";
 import type { Reference } from "./checks.ts";
-import { sizes, type Sizes } from "./sizes.ts";
+import { type Sizes, sizes } from "./sizes.ts";
 
 describe("files of the reference toolkit's LeNet300", () => {
   let model: Reference;
