@@ -58,7 +58,8 @@ export function readSafetensors(file: Uint8Array): Safetensors {
   const entries = object(parse(file.subarray(8, header)), "the header");
   const metadata = new Map<string, string>();
   const tensors = new Map<string, Tensor>();
-  const data = file.subarray(header);
+  // Not file.subarray: parts of a Buffer are Buffers, whose slice() copies nothing.
+  const data = new Uint8Array(file.buffer, file.byteOffset + header, file.length - header);
   for (const [name, value] of Object.entries(entries)) {
     if (name !== "__metadata__") tensors.set(name, tensor(name, value, data));
     else {

@@ -1,7 +1,6 @@
 import { open } from "node:fs/promises";
 import { LCError } from "../errors.ts";
 import { sizeOf } from "../lc/size.ts";
-import type { Solution } from "../lc/solution.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import type { Table } from "../table/table.ts";
@@ -27,6 +26,7 @@ const MOST_BYTES = 2 ** 32;
  * Saves a compressed network as one safetensors file: θ of every layer as small as the size table counts it – codes of
  * ⌈log₂K⌉ bits, positions as gaps, factors, half precision –, all other parameters as float32, checksummed. `load` gives back θ and
  * the network to the same bytes; Python's safetensors opens the file too. docs/format.md describes every byte.
+ * @param solution A solution, or what `load` gave.
  * @param options `entropy`: codes, positions and numbers are coded arithmetically where that is smaller; takes about 0.2 s per
  *   million weights, also to load. Default false: the file's data then have exactly `(solution.bits + rest bits) / 8` bytes.
  * @returns Bytes of the file and of its parts.
@@ -36,7 +36,7 @@ const MOST_BYTES = 2 ** 32;
  * const { model } = await load("lenet300.safetensors");
  */
 export async function save(
-  solution: Pick<Solution, "model" | "tasks" | "thetas"> | CompressedModel,
+  solution: CompressedModel,
   path: string,
   options: { readonly entropy?: boolean } = {},
 ): Promise<FileSize> {

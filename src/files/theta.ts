@@ -40,6 +40,15 @@ function codecOf({ kind }: CompressionSpec): Codec {
   );
 }
 
+/** θ of a single weight of 0, worked out once for each spec: every channel of a layer may ask for it. */
+function ofZero(spec: CompressionSpec): unknown {
+  const theta =
+    zeros.get(spec) ?? fromSpec(spec).cStep({ rows: 1, cols: 1, data: new Float64Array(1) });
+  zeros.set(spec, theta);
+  return theta;
+}
+const zeros = new WeakMap<CompressionSpec, unknown>();
+
 /** Assignments to `levels`, which are known already. */
 function readCodes(
   levels: Float32Array,
@@ -70,8 +79,7 @@ const fixed: Codec = {
     sink.codes(assignments, levels.length, place);
   },
   read(place, source, spec: CompressionSpec) {
-    const one = { rows: 1, cols: 1, data: new Float64Array(1) };
-    return readCodes((fromSpec(spec).cStep(one) as Quantized).levels, place, source);
+    return readCodes((ofZero(spec) as Quantized).levels, place, source);
   },
 };
 
@@ -159,7 +167,7 @@ function readValues({ values: inner }: WithValues, cols: number, source: Source)
   if (!inner) return source.numbers("values", cols);
   if (cols > 0) return source.within("values", () => readTheta(inner, { rows: 1, cols }, source));
   // Without a value it is θ of a single 0, which takes no bits (see solveSparse).
-  return fromSpec(inner).cStep({ rows: 1, cols: 1, data: new Float64Array(1) });
+  return ofZero(inner);
 }
 
 const sparse: Codec = {

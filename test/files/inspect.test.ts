@@ -28,7 +28,9 @@ describe("lclab inspect", () => {
       assert.deepEqual(file.parts, parts);
       assert.ok(rows[1]["entropy-coded bytes"] < rows[1]["packed bytes"]);
       await writeFile(path, "no such thing");
-      const { status, stderr } = spawnSync(process.execPath, [...lclab, path], { encoding: "utf8" });
+      const { status, stderr } = spawnSync(process.execPath, [...lclab, path], {
+        encoding: "utf8",
+      });
       assert.equal(status, 1);
       assert.match(stderr, /^LC_FILE: .*net\.safetensors/);
     } finally {

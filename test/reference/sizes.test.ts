@@ -38,10 +38,9 @@ describe("files of the reference toolkit's LeNet300", () => {
   });
 
   it("coded is never more than packed, nor than zlib of packed", () => {
-    for (const { row, packedBytes, codedBytes, codedFile, zlibBytes, zlibFile } of rows) {
+    for (const { row, packedBytes, codedBytes, zlibBytes } of rows) {
       assert.ok(codedBytes <= packedBytes, row);
       assert.ok(codedBytes <= zlibBytes, `${row}: ${codedBytes}, zlib ${zlibBytes}`);
-      assert.ok(codedFile - zlibFile < 2000, row);
     }
   });
 

@@ -1,6 +1,7 @@
 import { deflateSync } from "node:zlib";
 import { encodeFile } from "../../src/files/file.ts";
 import { sizeOf } from "../../src/lc/size.ts";
+import type { Solution } from "../../src/lc/solution.ts";
 import { directRows, type Reference } from "./checks.ts";
 
 /** Sizes of the compressed weights of one row, without biases and header. */
@@ -22,8 +23,8 @@ export interface Sizes {
 export async function* sizes(model: Reference): AsyncGenerator<Sizes> {
   for (const { name, search, plan } of directRows) {
     const made = plan(model);
-    const solution = await made.direct();
-    const thetas = solution.thetas as Record<string, unknown>;
+    const solution = (await made.direct()) as Solution;
+    const { thetas } = solution;
     const perTask = made.tasks.map(({ layers }) => thetas[layers[0] as string]);
     const toolkit = sizeOf(model.network, made.tasks, perTask, "toolkit");
     const packed = encodeFile(solution, false);
