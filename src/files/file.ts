@@ -251,7 +251,7 @@ function checkMetadata(metadata: ReadonlyMap<string, string>, file: Uint8Array):
       `it has version ${shown(version)} of the format; this lclab reads "${VERSION}". Use the version that made it`,
     );
   }
-  const opening = new TextDecoder().decode(file.subarray(8, 8 + OPENING.length));
+  const opening = Buffer.from(file.buffer, file.byteOffset + 8, OPENING.length).toString("latin1");
   if (opening !== OPENING || metadata.get("sha256") !== checksum(file)) {
     throw bad(`it is damaged, or was changed since it was saved: its checksum does not match`);
   }

@@ -10,6 +10,8 @@ const HEADER_LIMIT = 4 * 2 ** 20;
 const MOST_CONTAINERS = 2 ** 17;
 const MOST_DEPTH = 64;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** A file in memory. */
 export interface Safetensors {
   readonly metadata: ReadonlyMap<string, string>;
@@ -135,7 +137,7 @@ function parse(header: Uint8Array): unknown {
   if (header[0] !== 0x7b) throw bad("the header does not begin with {");
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
+    text = utf8.decode(header);
   } catch (cause) {
     throw bad("the header is not UTF-8", { cause });
   }

@@ -255,9 +255,9 @@ describe("a file that is not what save wrote", () => {
     let [refused, read, deep] = [0, 0, 0];
     for (const good of [sample(false), sample(true)]) {
       for (let run = 0; run < 50_000; run++) {
-        // Every second one with a right checksum, so that it comes as far as the mutation lets it.
+        // Every fourth one with a right checksum, so that it comes as far as the mutation lets it.
         const mutated = mutation(good, rng);
-        const bytes = run % 2 === 0 ? mutated : withChecksum(mutated);
+        const bytes = run % 4 === 0 ? withChecksum(mutated) : mutated;
         try {
           const { model: found } = decodeFile(bytes, 2 ** 20);
           read++;

@@ -94,7 +94,7 @@ describe("a saved network", () => {
         ["fc1", "out"],
         quantize({ levels: 2 }).plus(prune({ count: 2000, values: float16() })),
       )
-      .layer("fc2", lowRank({ rank: 5 }).plus(pruneNM({ keep: 1, of: 4 })))
+      .layer("fc2", lowRank({ rank: 5 }).plus(pruneNM({ keep: 1, of: 4 }), { starts: 0, tolerance: 0.01 }))
       .direct({ data });
     for (const entropy of [false, true]) {
       const path = join(folder, `lenet300-${entropy}.safetensors`);
