@@ -74,7 +74,7 @@ for (const { compression: c, cases } of compressions) {
             }
             assert.deepEqual(encodeFile(back, entropy).bytes, bytes);
           }),
-          { seed: 7, numRuns: Math.min(cases, 25) },
+          { seed: 7, numRuns: Math.min(cases, 15) },
         ));
     }
   });
@@ -89,12 +89,13 @@ describe("a saved network", () => {
 
   it("predicts the same, has the size its table says, and is saved again to the same bytes", async () => {
     const data = digits();
+    const quick = { starts: 0, order: [0, 1], tolerance: 0.01 };
     const solution = await compress(lenet300())
       .joint(
         ["fc1", "out"],
-        quantize({ levels: 2 }).plus(prune({ count: 2000, values: float16() })),
+        quantize({ levels: 2 }).plus(prune({ count: 2000, values: float16() }), quick),
       )
-      .layer("fc2", lowRank({ rank: 5 }).plus(pruneNM({ keep: 1, of: 4 }), { starts: 0, tolerance: 0.01 }))
+      .layer("fc2", lowRank({ rank: 5 }).plus(pruneNM({ keep: 1, of: 4 }), quick))
       .direct({ data });
     for (const entropy of [false, true]) {
       const path = join(folder, `lenet300-${entropy}.safetensors`);
@@ -173,6 +174,6 @@ describe("arithmetic coding", () => {
       assert.deepStrictEqual(decodeFile(bytes, 2 ** 20).thetas, thetas);
       return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
     });
-    assert.deepEqual(digests, ["golden", "golden"]);
+    assert.deepEqual(digests, ["073a8fb50a74d1f7", "77a92b46feb2a497"]);
   });
 });
