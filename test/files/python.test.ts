@@ -28,22 +28,29 @@ describe("Python's safetensors", () => {
         .joint(["fc1", "fc2"], quantize({ levels: 3 }).plus(prune({ count: 900 })))
         .layer("out", quantize({ levels: 2 }))
         .direct();
-      const path = join(folder, "net.safetensors");
-      await save(solution, path);
-      const { tensors, squares } = JSON.parse(
-        execFileSync(python, [script, path], { encoding: "utf8" }),
-      );
-      assert.deepEqual(tensors["fc1.b"], ["float32", [300]]);
-      assert.deepEqual(tensors["fc1/0.codebook"], ["float32", [3]]);
-      assert.deepEqual(tensors["fc1/0.packed"], ["uint8", [(2 * 265_200) / 8]]);
-      assert.deepEqual(tensors["fc1/1.values"], ["float32", [900]]);
       const { weights } = solution.model;
       const sum = (...keys: string[]): number =>
         keys.reduce((all, key) => weights[key]?.reduce((s, x) => s + x * x, all) ?? Number.NaN, 0);
       const close = (got: number, expected: number): void =>
         assert.ok(Math.abs(got - expected) <= 1e-9 * expected, `${got}, expected ${expected}`);
-      close(squares["fc1+fc2"], sum("fc1.w", "fc2.w"));
-      close(squares.out, sum("out.w"));
+      for (const entropy of [false, true]) {
+        const path = join(folder, "net.safetensors");
+        const { parts } = await save(solution, path, { entropy });
+        assert.equal(
+          parts.some(({ coded }) => coded),
+          entropy,
+        );
+        const found = execFileSync(python, [script, path], { encoding: "utf8" });
+        const { tensors, squares } = JSON.parse(found);
+        assert.deepEqual(tensors["fc1.b"], ["float32", [300]]);
+        if (!entropy) {
+          assert.deepEqual(tensors["fc1/0.codebook"], ["float32", [3]]);
+          assert.deepEqual(tensors["fc1/0.packed"], ["uint8", [(2 * 265_200) / 8]]);
+          assert.deepEqual(tensors["fc1/1.values"], ["float32", [900]]);
+        }
+        close(squares["fc1+fc2"], sum("fc1.w", "fc2.w"));
+        close(squares.out, sum("out.w"));
+      }
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -33,7 +33,124 @@ def positions(bits, width, count):
     return found
 
 
-def part(spec, counts, tensors, size):
+class Coded:
+    """The arithmetic decoder of docs/format.md."""
+
+    def __init__(self, data):
+        self.data, self.at, self.range = bytes(data), 4, 2**32 - 1
+        self.code = int.from_bytes(self.data[:4], "big")
+        self.contexts = {}
+
+    def decide(self, p):
+        bound = self.range * p >> 16
+        bit = int(self.code < bound)
+        if bit:
+            self.range = bound
+        else:
+            self.code -= bound
+            self.range -= bound
+        while self.range < 2**24:
+            self.range *= 256
+            self.code = self.code * 256 + self.data[self.at]
+            self.at += 1
+        return bit
+
+    def chance(self, context):
+        c, n = self.contexts.get(context, (2**21, 0))
+        bit = self.decide(max(1, c >> 6))
+        step = 2 * ((2**22 - 1 if bit else 0) - c)
+        c += step // (2 * n + 3) if step > 0 else -(-step // (2 * n + 3))
+        self.contexts[context] = (c, min(n + 1, 1023))
+        return bit
+
+    def plain(self, width):
+        value = 0
+        for _ in range(width):
+            value = 2 * value + self.decide(2**15)
+        return value
+
+    def tree(self, context, width):
+        node = 1
+        for _ in range(width):
+            node = 2 * node + self.chance((context, node))
+        return node - 2**width
+
+    def numbers(self, name, count):
+        found = []
+        for _ in range(count):
+            sign = self.chance((name, "sign"))
+            exponent = self.tree((name, "exponent"), 8)
+            first = self.tree((name, exponent), 3)
+            found.append(sign << 31 | exponent << 23 | first << 20 | self.plain(20))
+        return np.array(found, np.uint32).view(np.float32)
+
+    def codes(self, size, shapes):
+        width = (size - 1).bit_length()
+        found = []
+        if width == 0:
+            return np.zeros(sum(r * c for r, c in shapes), np.int64)
+        upper = min(width, 8)
+        quo = lambda a, b: a // b if a >= 0 else -(-a // b)
+        for layer, (rows, cols) in enumerate(shapes):
+            spread = [2**15] * cols
+            for _ in range(rows):
+                d = r = 2**15
+                for j in range(cols):
+                    context = min(31, 32 * ((3 * spread[j] + d) // 4) >> 16)
+                    if width <= 4:
+                        context = 8 * context + min(7, 8 * r >> 16)
+                    code = self.tree(("codes", width, layer, context), upper)
+                    code = code << width - upper | self.plain(width - upper)
+                    found.append(code)
+                    x = code * 2**16 // (size - 1)
+                    y = abs(2 * x - 2**16)
+                    spread[j] += quo(y - spread[j], 64)
+                    d += quo(y - d, 16)
+                    r += quo(x - r, 16)
+        return np.array(found)
+
+    def positions(self, shapes):
+        found, base = [], 0
+        for layer, (rows, cols) in enumerate(shapes):
+            column, above, k, t = [0] * cols, [0] * cols, 0, 0
+            for v in range(rows):
+                z = left = 0
+                for j in range(cols):
+                    g = (2 * k + 1) * 2**16 // (2 * t + 64) + 1
+                    beside = (column[j - 1] if j else 0) + (column[j + 1] if j + 1 < cols else 0)
+                    # What is right of j in this row has not been counted, what is left of it has.
+                    a = ((2 * column[j] + beside) * 2**16 + 32 * g) // (4 * v + 32)
+                    x = a * ((z * 2**16 + 64 * g) // (j + 64)) // g
+                    h = x.bit_length() - 1
+                    q = 0 if x < 2 else 33 if x >= 2**17 else 2 * h + (x >> h - 1 & 1) - 1
+                    left = self.chance(("positions", layer, 4 * q + 2 * above[j] + left))
+                    above[j] = left
+                    column[j] += left
+                    z, k, t = z + left, k + left, t + 1
+                    if left:
+                        found.append(base + v * cols + j)
+            base += rows * cols
+        return found
+
+
+def coded_part(spec, counts, data, shapes):
+    coder = Coded(data)
+    if spec["kind"] == "quantize":
+        codebook = coder.numbers("codebook", counts[0])
+        delta = codebook.astype(np.float64)[coder.codes(counts[0], shapes)]
+    elif spec["kind"] == "prune":
+        delta = np.zeros(sum(r * c for r, c in shapes))
+        places = coder.positions(shapes) if counts[0] else []
+        delta[places] = coder.numbers("values", counts[0])
+    else:
+        raise SystemExit(f"this script does not read {spec['kind']}")
+    assert coder.at == len(coder.data)
+    return delta
+
+
+def part(spec, counts, tensors, size, shapes):
+    if "coded" in tensors:
+        return coded_part(spec, counts, tensors["coded"], shapes)
     packed = tensors.get("packed", np.zeros(0, np.uint8))
     bits = np.unpackbits(packed, bitorder="little")
     if spec["kind"] == "quantize":
@@ -60,7 +177,7 @@ for task in description["tasks"]:
     for i, term in enumerate(terms):
         prefix = f"{task['layers'][0]}/{i}."
         own = {n[len(prefix) :]: t for n, t in tensors.items() if n.startswith(prefix)}
-        delta += part(term, task["parts"][i]["counts"], own, size)
+        delta += part(term, task["parts"][i]["counts"], own, size, task["shapes"])
     squares["+".join(task["layers"])] = float((delta.astype(np.float32).astype(np.float64) ** 2).sum())
 
 shapes = {name: [str(t.dtype), list(t.shape)] for name, t in tensors.items()}
