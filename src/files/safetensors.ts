@@ -6,7 +6,7 @@ const sizes = { F32: 4, F16: 2, U8: 1 } as const;
 
 /** What a header may be: safetensors' own limit, and ours, far above what is needed, as JSON can take 30 times its size in memory. */
 const FORMAT_LIMIT = 100_000_000;
-const HEADER_LIMIT = 4 * 2 ** 20;
+const HEADER_LIMIT = 2 ** 21;
 const MOST_CONTAINERS = 2 ** 17;
 const MOST_DEPTH = 64;
 
@@ -24,6 +24,7 @@ export interface Safetensors {
 /**
  * Bytes of a file in the format of Python's safetensors: the length of a header (8 bytes, little-endian), the header (JSON,
  * filled up with spaces so that the data begin at a multiple of 8), the data. Wide numbers come first, so that all are aligned.
+ * @throws LCError LC_FILE if the header is longer than a reader takes.
  */
 export function writeSafetensors(
   metadata: Readonly<Record<string, string>>,
@@ -40,6 +41,11 @@ export function writeSafetensors(
   const json = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`);
   const text = new TextEncoder().encode(`{${json.join(",")}}`);
   const header = Math.ceil((8 + text.length) / 8) * 8;
+  if (header - 8 > HEADER_LIMIT) {
+    throw bad(
+      `the description of the network takes ${header - 8} bytes, and a header may have ${HEADER_LIMIT}. Use smaller fixed codebooks or fewer channels with θ of their own`,
+    );
+  }
   const file = new Uint8Array(header + size).fill(0x20, 8, header);
   new DataView(file.buffer).setUint32(0, header - 8, true);
   file.set(text, 8);

@@ -30,7 +30,8 @@ const MOST_BYTES = 2 ** 32;
  * @param options `entropy`: codes, positions and numbers are coded arithmetically where that is smaller; takes about 0.2 s per
  *   million weights, also to load. Default false: the file's data then have exactly `(solution.bits + rest bits) / 8` bytes.
  * @returns Bytes of the file and of its parts.
- * @throws RangeError if a compression is not a built-in one; LCError LC_DISK if the file cannot be written; what was there is kept.
+ * @throws RangeError if a compression is not a built-in one; LCError LC_DISK if the file cannot be written; what was
+ *   there is kept; LC_FILE if the header would have more than 2 MiB.
  * @example
  * await save(solution, "lenet300.safetensors");
  * const { model } = await load("lenet300.safetensors");
