@@ -79,7 +79,11 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
   async doctor(args) {
     const { values } = parse("doctor", { args, options: { json: { type: "boolean" } } });
     const { examine, report } = await import("./doctor.ts");
+    const { sweepLines } = await import("../src/sweep/command.ts");
     const findings = await examine();
+    const sweeps = await sweepLines(process.cwd());
+    if (sweeps.length === 0) sweeps.push("none at work in this folder and two below");
+    findings.push(...sweeps.map((detail) => ({ name: "sweep", status: "ok" as const, detail })));
     console.log(values.json ? JSON.stringify(findings, null, 2) : report(findings));
     return findings.some(({ status }) => status === "missing") ? 1 : 0;
   },

@@ -6,6 +6,7 @@ export { live, liveWith } from "./charts/live.ts";
 export { offlineCharts } from "./charts/offline.ts";
 export type { ErrorCompressionOptions } from "./charts/panels/error-compression.ts";
 export { errorCompression } from "./charts/panels/error-compression.ts";
+export { figures } from "./charts/panels/figures.ts";
 export { panels } from "./charts/panels/live-panels.ts";
 export type { ErrorCompressionPoint } from "./charts/panels/runs.ts";
 export { binarize } from "./compression/binarize.ts";
@@ -87,9 +88,10 @@ export {
   sgd,
 } from "./lc/schedules.ts";
 export { type Flops, flopsOf, type Size, sizeOf } from "./lc/size.ts";
-export type { CStepSummary, Solution } from "./lc/solution.ts";
+export type { CStepSummary, Solution, StorageRow } from "./lc/solution.ts";
 export { decodeState, encodeState, type LCState } from "./lc/state.ts";
 export { type Trained, train } from "./lc/train.ts";
+export type { WeightSummary } from "./lc/weight-summary.ts";
 export type { Matrix } from "./math/matrix.ts";
 export {
   averagePool,

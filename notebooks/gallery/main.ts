@@ -24,20 +24,24 @@ import {
   resnet,
   type Schedule,
   type Sweep,
+  type SweepResult,
   sgd,
   sweep,
   train,
 } from "../../src/index.ts";
+import { displaySymbol } from "../../src/notebook.ts";
 import { paperGrid } from "../../src/sweep/combinations.ts";
 
 const help = `npm run gallery -- [NET …] [--dir DIR]
 
-Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records in notebooks/gallery/NET.
+Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records, a table and a figure in notebooks/gallery/NET.
   NET        lenet5, resnet20; default both
   --dir DIR  where the sweeps with all their checkpoints lie; default .lclab/gallery
 MNIST and CIFAR-10 are read from LCLAB_DATA.`;
 
 interface Exhibit {
+  /** What it is trained on, in words. */
+  readonly images: string;
   readonly data: () => Promise<Dataset>;
   readonly reference: { readonly net: () => Model; readonly lStep: LStep };
   readonly curves: readonly Curve[];
@@ -50,6 +54,7 @@ type Curve = readonly [name: CombinationName, ...levels: Levels[]];
 
 const exhibits: Readonly<Record<string, Exhibit>> = {
   lenet5: {
+    images: "the first 10,000 training images",
     data: () => mnist({ trainCount: 10_000 }),
     reference: {
       net: () => lenet5({ seed: 1 }),
@@ -66,6 +71,7 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
     mu: geometric({ from: 5e-3, factor: 1.5, steps: 12 }),
   },
   resnet20: {
+    images: "3,000 images, flipped and cropped at random",
     data: () => cifar10({ copy: "lossless4000", augment: true }),
     reference: {
       net: () => resnet({ depth: 20, seed: 1 }),
@@ -107,8 +113,35 @@ async function exhibit(name: string, what: Exhibit): Promise<void> {
   const result = await (await begin(dir, what)).live();
   console.log(result.table.toText());
   if (result.status !== "finished") throw new Error(`${dir} is ${result.status}.`);
-  const ids = result.points.map(({ id }) => id);
-  await keepRecords(dir, fileURLToPath(new URL(name, import.meta.url)), ids);
+  const to = fileURLToPath(new URL(name, import.meta.url));
+  await keepRecords(
+    dir,
+    to,
+    result.points.map(({ id }) => id),
+  );
+  await writeFile(join(to, "figure.svg"), String(result.figure[displaySymbol]()["image/svg+xml"]));
+  await writeFile(join(to, "README.md"), pageOf(name, what, result));
+}
+
+/** What was run, and what came out. */
+function pageOf(
+  name: string,
+  { images, lStep, mu, reference }: Exhibit,
+  result: SweepResult,
+): string {
+  const { trainLoss, testError } = result.reference;
+  const epochs = lStep.firstEpochs + (mu.length - 1) * lStep.epochs;
+  return `# ${result.figure.chart.title}
+
+![Error–compression curves](figure.svg)
+
+${result.table.toMarkdown()}
+The reference, trained for ${reference.lStep.epochs} epochs on ${images}, has a training loss of ${trainLoss.toPrecision(3)} and a test error of ${testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
+(${epochs} epochs) with seed 1; "direct" is the compression of the reference without learning. The ratio counts the packed bits of
+all parameters. One seed and short runs on a part of the data: what is seen here is this net on these images.
+
+\`npm run gallery -- ${name}\` makes this page; \`openSweep("notebooks/gallery/${name}")\` opens the records.
+`;
 }
 
 /** The sweep in `dir`, or a new one from a reference trained for it. */

@@ -11,6 +11,10 @@ export interface Axis {
   readonly include?: readonly number[];
   /** Log axes only: label 1, 2, 5, 10, …, at any zoom, instead of what fits. */
   readonly ticks125?: boolean;
+  /** Linear axes only: labels at whole numbers, of what is counted. */
+  readonly whole?: boolean;
+  /** Labels at these values in place of numbers: names of rows, say. A value without text has a grid line only. */
+  readonly ticks?: readonly { readonly value: number; readonly text: string }[];
 }
 
 /** A dashed or solid line across a panel at height `y`. */
@@ -57,6 +61,13 @@ export interface Series {
   readonly style: Style;
   readonly line: "straight" | "step" | "none";
   readonly markers: boolean | "open";
+  /**
+   * The corners opposite to (x, y): rectangles on linear axes, in place of markers. Their labels stand inside where they fit, and
+   * have no places.
+   */
+  readonly boxes?: { readonly x: readonly number[]; readonly y: readonly number[] };
+  /** Of lines and rectangles, in (0, 1], default 1. */
+  readonly opacity?: number;
   /** Width of the line in pixels, default 2. */
   readonly width?: number;
   /** False keeps the series out of the legend: another panel has it there. */
@@ -88,6 +99,21 @@ export interface Chart {
   readonly emptyText: string;
   /** Pixels of one row of panels, default 300. */
   readonly rowHeight?: number;
+  /** Pixels left of the panels of the first column, for long names of rows; default what numbers need. */
+  readonly left?: number;
+}
+
+/** True if the axes can show point `i`, and of a rectangle both corners. */
+export function visible({ x, y }: Pick<Panel, "x" | "y">, series: Series, i: number): boolean {
+  const at = (values: readonly number[] | undefined): number => values?.[i] ?? Number.NaN;
+  const shows = (px: number, py: number): boolean => showable(x, px) && showable(y, py);
+  if (!shows(at(series.x), at(series.y))) return false;
+  return !series.boxes || shows(at(series.boxes.x), at(series.boxes.y));
+}
+
+/** True if point `i` of a line that has no markers needs one: with gaps on both sides, no piece of the line shows it. */
+export function isAlone(series: Series, i: number, shown: (i: number) => boolean): boolean {
+  return series.line !== "none" && shown(i) && !shown(i - 1) && !shown(i + 1);
 }
 
 /** True if an axis can show `value`: finite, and positive on a log axis. */

@@ -24,6 +24,9 @@ export interface LivePanel {
 /** Most points that a curve is drawn with. */
 const mostPoints = 500;
 
+/** Most points that a curve has markers at. */
+export const mostMarkers = 60;
+
 /** A run's curves so far. */
 export interface Curves {
   add(record: Progress): void;
@@ -68,6 +71,7 @@ export function curves(panels: readonly LivePanel[]): Curves {
           x: {
             title: i + 2 >= panels.length ? "epochs" : "",
             scale: "linear",
+            whole: true,
             include: [0, newest?.epochsTotal ?? 1],
           },
           y,
@@ -82,7 +86,8 @@ export function curves(panels: readonly LivePanel[]): Curves {
             y: kept.map((i) => y[i] ?? Number.NaN),
             style: curve.style,
             line: "straight",
-            markers: curve.markers,
+            // More would be a band.
+            markers: curve.markers && kept.length <= mostMarkers,
             legend: x.length > 0,
             group: curve.name,
           };

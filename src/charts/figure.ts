@@ -3,21 +3,22 @@
 import { displaySymbol } from "../notebook.ts";
 import {
   type Chart,
+  isAlone,
   type LabelPlace,
   type Level,
   type Panel,
   type Series,
   showable,
+  visible,
 } from "./chart.ts";
 import { html } from "./html.ts";
-import { grey } from "./palette.ts";
+import { grey, textOn } from "./palette.ts";
 import { type Range, rangeOf, ticks125 } from "./scale.ts";
 import { svg } from "./svg.ts";
 
 /** The part of a Plotly trace that we write. `null` is a gap. */
 export interface PlotlyTrace {
-  readonly type: "scatter";
-  readonly mode: string;
+  readonly type: "scatter" | "bar";
   readonly name: string;
   readonly x: readonly (number | null)[];
   readonly y: readonly (number | null)[];
@@ -74,7 +75,7 @@ function toPlotly(chart: Chart): PlotlyFigure {
   const rows = Math.ceil(chart.panels.length / chart.columns);
   const plotHeight = rows * (chart.rowHeight ?? 300);
   const foot = 90;
-  const cells = grid(chart.columns, rows);
+  const cells = grid(chart.columns, rows, plotHeight - foot);
   const layout: Record<string, unknown> = {
     title: {
       text: titleText(chart),
@@ -87,10 +88,13 @@ function toPlotly(chart: Chart): PlotlyFigure {
       font: { size: 16 },
     },
     height: plotHeight + head,
-    margin: { l: 62, r: 18, t: head, b: foot },
+    margin: { l: chart.left ?? 62, r: 18, t: head, b: foot },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     hovermode: "closest",
+    // Labels inside rectangles are as large as all others, or not there.
+    barmode: "overlay",
+    uniformtext: { minsize: 9, mode: "hide" },
     showlegend: true,
     legend: {
       orientation: "h",
@@ -139,9 +143,9 @@ interface Cell {
   readonly y: Range;
 }
 
-/** Shares of the plot area for the panels, row by row from the top. */
-function grid(columns: number, rows: number): Cell[] {
-  const [gapX, gapY] = [0.1, 0.2];
+/** Shares of the plot area, `height` pixels high, for the panels, row by row from the top. */
+function grid(columns: number, rows: number, height: number): Cell[] {
+  const [gapX, gapY] = [0.1, 82 / height];
   const wide = (1 - gapX * (columns - 1)) / columns;
   const high = (1 - gapY * (rows - 1)) / rows;
   return Array.from({ length: columns * rows }, (_, i) => {
@@ -157,7 +161,7 @@ function suffix(index: number): string {
 }
 
 function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
-  const ticks = axis.ticks125 ? ticks125() : undefined;
+  const ticks = axis.ticks ?? (axis.ticks125 ? ticks125() : undefined);
   return {
     title: { text: plotlyText(axis.title), standoff: 8 },
     type: axis.scale,
@@ -170,19 +174,20 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
       ? {
           tickmode: "array",
           tickvals: ticks.map((t) => t.value),
-          ticktext: ticks.map((t) => t.text),
+          ticktext: ticks.map((t) => plotlyText(t.text)),
         }
       : automaticTicks(axis, range[1] - range[0])),
   };
 }
 
 /** `span` in decades on a log axis: powers of ten over many, 1 2 5 over few, linear steps within one. */
-function automaticTicks({ scale }: Panel["x"], span: number): Record<string, unknown> {
+function automaticTicks({ scale, whole }: Panel["x"], span: number): Record<string, unknown> {
   const decimal = { tickformat: ".4~g" };
-  if (scale === "linear") return { ...decimal, nticks: 8 };
+  if (scale === "linear")
+    return { ...decimal, ...(whole && span < 8 ? { dtick: 1 } : { nticks: 8 }) };
   if (span > 4.6) return { exponentformat: "power", dtick: Math.ceil(span / 7) };
   if (span > 2.5) return { ...decimal, dtick: 1 };
-  return { ...decimal, ...(span > 0.6 ? { dtick: "D2" } : { nticks: 5 }) };
+  return { ...decimal, ...(span > 0.7 ? { dtick: "D2" } : { nticks: 5 }) };
 }
 
 function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | undefined): object[] {
@@ -201,9 +206,7 @@ function annotations(chart: Chart, panel: Panel, index: number, cell: Cell | und
       ]
     : [];
   const empty = !chart.series.some(
-    (series) =>
-      series.panel === index &&
-      series.x.some((x, i) => showable(panel.x, x) && showable(panel.y, series.y[i] ?? Number.NaN)),
+    (series) => series.panel === index && series.x.some((_, i) => visible(panel, series, i)),
   );
   const middle = (range: Range): number => (range[0] + range[1]) / 2;
   const note = {
@@ -245,12 +248,12 @@ function unused(chart: Chart): PlotlyTrace[] {
 }
 
 function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
-  const visible = (i: number): boolean =>
-    panel !== undefined &&
-    showable(panel.x, series.x[i] ?? Number.NaN) &&
-    showable(panel.y, series.y[i] ?? Number.NaN);
-  const shown = series.x.filter((_, i) => visible(i)).length;
-  const marked = series.markers !== false || shown === 1;
+  const shown = (i: number): boolean => panel !== undefined && visible(panel, series, i);
+  if (series.boxes) return bars(series, series.boxes, shown);
+  const alone = series.x.map((_, i) => series.markers === false && isAlone(series, i, shown));
+  // Plotly keeps labels off their points only where these have markers, so labels alone get some that are not seen.
+  const bare = series.line === "none" && series.markers === false;
+  const marked = series.markers !== false || alone.includes(true) || bare;
   const modes = [
     ...(series.line === "none" ? [] : ["lines"]),
     ...(marked ? ["markers"] : []),
@@ -264,8 +267,9 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
     name: plotlyText(series.name),
     legendgroup: series.group,
     showlegend: series.legend,
-    x: series.x.map((x, i) => (visible(i) ? x : null)),
-    y: series.y.map((y, i) => (visible(i) ? y : null)),
+    ...(series.opacity === undefined ? {} : { opacity: series.opacity }),
+    x: series.x.map((x, i) => (shown(i) ? x : null)),
+    y: series.y.map((y, i) => (shown(i) ? y : null)),
     xaxis: `x${suffix(series.panel)}`,
     yaxis: `y${suffix(series.panel)}`,
     connectgaps: false,
@@ -275,7 +279,13 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
       dash,
       shape: series.line === "step" ? "vh" : "linear",
     },
-    marker: { color, size: 8, symbol: series.markers === "open" ? `${marker}-open` : marker },
+    marker: {
+      color,
+      ...(alone.includes(true)
+        ? { size: alone.map((one) => (one ? 8 : 0)), opacity: 1, line: { width: 0 } }
+        : { size: 8, ...(bare ? { opacity: 0 } : {}) }),
+      symbol: series.markers === "open" ? `${marker}-open` : marker,
+    },
     ...(series.labels
       ? {
           text: series.labels.map((l, i) =>
@@ -288,9 +298,7 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
           cliponaxis: series.stretches === false,
         }
       : {}),
-    ...(series.hover
-      ? { hovertext: series.hover.map(plotlyText), hovertemplate: "%{hovertext}<extra></extra>" }
-      : { hovertemplate: `%{x}: %{y:.4g}<extra>${plotlyText(series.name)}</extra>` }),
+    ...hoverOf(series),
     ...(series.ids ? { customdata: series.ids } : {}),
     ...(error
       ? {
@@ -304,6 +312,50 @@ function trace(series: Series, panel: Panel | undefined): PlotlyTrace {
         }
       : {}),
   };
+}
+
+/** Rectangles as bars from `base`, each of its own width. */
+function bars(
+  series: Series,
+  corners: { readonly x: readonly number[]; readonly y: readonly number[] },
+  shown: (i: number) => boolean,
+): PlotlyTrace {
+  const of = <T>(value: (x: number, y: number, x2: number, y2: number) => T): (T | null)[] =>
+    series.x.map((x, i) => {
+      const [y, x2, y2] = [series.y[i], corners.x[i], corners.y[i]].map((v) => v ?? Number.NaN);
+      return shown(i) ? value(x, y as number, x2 as number, y2 as number) : null;
+    });
+  return {
+    type: "bar",
+    name: plotlyText(series.name),
+    legendgroup: series.group,
+    showlegend: series.legend,
+    ...(series.opacity === undefined ? {} : { opacity: series.opacity }),
+    x: of((x, _y, x2) => (x + x2) / 2),
+    y: of((_x, y, _x2, y2) => y2 - y),
+    base: of((_x, y) => y),
+    width: of((x, _y, x2) => Math.abs(x2 - x)),
+    xaxis: `x${suffix(series.panel)}`,
+    yaxis: `y${suffix(series.panel)}`,
+    marker: { color: series.style.color, line: { width: 0 } },
+    ...(series.labels
+      ? {
+          text: series.labels.map(plotlyText),
+          textposition: "inside",
+          insidetextanchor: "middle",
+          textangle: 0,
+          textfont: { size: 11, color: textOn(series.style.color) },
+        }
+      : {}),
+    ...(series.hover ? hoverOf(series) : { hoverinfo: "skip" }),
+    ...(series.ids ? { customdata: series.ids } : {}),
+  };
+}
+
+function hoverOf({ hover, name }: Series): object {
+  return hover
+    ? { hovertext: hover.map(plotlyText), hovertemplate: "%{hovertext}<extra></extra>" }
+    : { hovertemplate: `%{x}: %{y:.4g}<extra>${plotlyText(name)}</extra>` };
 }
 
 function plotlyPlace(place: LabelPlace): string {

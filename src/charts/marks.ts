@@ -3,7 +3,7 @@
 import { escapeMarkup } from "../text.ts";
 import type { LabelPlace, Series } from "./chart.ts";
 import { attributes, tenth } from "./markup.ts";
-import type { Dash, Marker } from "./palette.ts";
+import { type Dash, type Marker, textOn } from "./palette.ts";
 
 /** A point in pixels; undefined leaves a gap in the line. */
 export type Point = readonly [x: number, y: number] | undefined;
@@ -42,7 +42,49 @@ export function lineMark(series: Series, points: readonly Point[]): string {
     "stroke-width": series.width ?? 2,
     "stroke-dasharray": dashArray(dash),
     "stroke-linejoin": "round",
+    opacity: series.opacity === undefined ? undefined : String(series.opacity),
   })}/>`;
+}
+
+/** A rectangle in pixels. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Rectangles of one colour; each by itself if the pointer over it says something, else all in one path. */
+export function boxMarks(
+  { style, opacity, hover, labels }: Pick<Series, "style" | "opacity" | "hover" | "labels">,
+  boxes: readonly (Box | undefined)[],
+): string {
+  const paint = {
+    fill: style.color,
+    opacity: opacity === undefined ? undefined : String(opacity),
+  };
+  const paths = boxes.map((box) =>
+    box
+      ? `M${tenth(box.left)} ${tenth(box.top)}h${tenth(box.width)}v${tenth(box.height)}h${tenth(-box.width)}Z`
+      : "",
+  );
+  const texts = boxes.map((box, i) => {
+    const text = labels?.[i] ?? "";
+    if (!box || text === "" || text.length * 6.2 + 6 > box.width || box.height < 12) return "";
+    const at = { x: box.left + box.width / 2, y: box.top + box.height / 2 + 4 };
+    const font = { "text-anchor": "middle", "font-size": 11, fill: textOn(style.color) };
+    return `<text${attributes({ ...at, ...font })}>${escapeMarkup(text)}</text>`;
+  });
+  if (!hover) {
+    const d = paths.join("");
+    return (d === "" ? "" : `<path${attributes({ d, ...paint })}/>`) + texts.join("");
+  }
+  const own = paths.map((d, i) =>
+    d === ""
+      ? ""
+      : `<path${attributes({ d, ...paint })}><title>${escapeMarkup(hover[i] ?? "")}</title></path>`,
+  );
+  return own.join("") + texts.join("");
 }
 
 /** A vertical bar with caps from `low` to `high`. */

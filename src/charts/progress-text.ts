@@ -17,15 +17,10 @@ export interface TextStream {
   readonly columns?: number;
 }
 
-/** On a terminal one line that is overwritten; in a log one line per LC step, and the last. */
-export function progressText(stream: TextStream): RunView {
-  let newest: Progress | undefined;
-  let lastStep: Progress | undefined;
-  let written: Progress | undefined;
+/** Writes a line over the one before, on a terminal; with `end` it stays. In a log all stay. */
+export function lineOn(stream: TextStream): (line: string, end: boolean) => void {
   let length = 0;
-  // A resumed run counts its seconds anew, its epochs not.
-  let epochsBefore = 0;
-  const put = (line: string, end: boolean): void => {
+  return (line, end) => {
     if (!stream.isTTY) {
       stream.write(`${line}\n`);
       return;
@@ -35,6 +30,16 @@ export function progressText(stream: TextStream): RunView {
     stream.write(`\r${cut.padEnd(length)}${end ? "\n" : ""}`);
     length = cut.length;
   };
+}
+
+/** On a terminal one line that is overwritten; in a log one line per LC step, and the last. */
+export function progressText(stream: TextStream): RunView {
+  let newest: Progress | undefined;
+  let lastStep: Progress | undefined;
+  let written: Progress | undefined;
+  // A resumed run counts its seconds anew, its epochs not.
+  let epochsBefore = 0;
+  const put = lineOn(stream);
   return {
     add(record) {
       if (!newest) epochsBefore = record.epochsDone - (record.kind === "epoch" ? 1 : 0);

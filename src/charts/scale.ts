@@ -1,5 +1,5 @@
 /** From values to positions: the range of an axis and its ticks. */
-import { type Axis, type Chart, showable } from "./chart.ts";
+import { type Axis, type Chart, showable, visible } from "./chart.ts";
 import { superscript } from "./numbers.ts";
 
 /** Ends of an axis in its own coordinate: the value, or log₁₀ of it. */
@@ -28,7 +28,8 @@ export function rangeOf(chart: Chart, index: number, along: "x" | "y"): Range {
     if (series.panel !== index) continue;
     series.x.forEach((x, i) => {
       const y = series.y[i] ?? Number.NaN;
-      if (!showable(panel.x, x) || !showable(panel.y, y)) return;
+      if (!visible(panel, series, i)) return;
+      if (series.boxes) values.push(series.boxes[along][i] ?? Number.NaN);
       const yields = series.stretches === false && along === "y" && axis.scale === "linear";
       (yields ? yielding : values).push(along === "x" ? x : y);
       const error = along === "y" ? (series.error?.[i] ?? 0) : 0;
@@ -41,8 +42,8 @@ export function rangeOf(chart: Chart, index: number, along: "x" | "y"): Range {
   if (coordinates.length === 0) return axis.scale === "log" ? [-2, 0] : [0, 1];
   const low = coordinates.reduce((a, b) => Math.min(a, b));
   const high = coordinates.reduce((a, b) => Math.max(a, b));
-  // A single value gets an axis around it: a factor 2 either way, or a tenth of it.
-  const flat = axis.scale === "log" ? Math.log10(2) : Math.max(Math.abs(low) * 0.1, 1e-12);
+  // A single value gets an axis around it: a factor 2 either way, or a tenth of it; 0 gets one up to 1.
+  const flat = axis.scale === "log" ? Math.log10(2) : Math.abs(low) * 0.1 || 1;
   const pad = high > low ? (high - low) * 0.07 : flat;
   // Linear axes of quantities that cannot be negative do not show negative room.
   const floor = axis.scale === "linear" && low >= 0 && low - pad < 0 ? Math.min(low, 0) : low - pad;
@@ -58,8 +59,11 @@ function within(yielding: readonly number[], values: readonly number[]): readonl
 }
 
 /** Ticks inside `range`, at most about `wanted` with labels. */
-export function ticksOf(axis: Axis, range: Range, wanted: number): Tick[] {
-  return axis.scale === "log" ? logTicks(range, wanted) : linearTicks(range, wanted);
+export function ticksOf(axis: Axis, range: Range, wanted: number): readonly Tick[] {
+  if (axis.ticks) return axis.ticks;
+  if (axis.scale === "log") return logTicks(range, wanted);
+  // Steps of 1 or more fall on whole numbers only.
+  return linearTicks(range, axis.whole ? Math.min(wanted, range[1] - range[0]) : wanted);
 }
 
 /** All of 1, 2, 5 × 10ᵏ from 10^-3 to 10^6, for an axis that keeps its labels at any zoom. */

@@ -4,8 +4,25 @@
  */
 
 import { escapeMarkup } from "../text.ts";
-import { type Axis, type Chart, type Panel, type Series, showable } from "./chart.ts";
-import { dashArray, errorMark, labelMark, lineMark, markerMark, type Point } from "./marks.ts";
+import {
+  type Axis,
+  type Chart,
+  isAlone,
+  type Panel,
+  type Series,
+  showable,
+  visible,
+} from "./chart.ts";
+import {
+  type Box,
+  boxMarks,
+  dashArray,
+  errorMark,
+  labelMark,
+  lineMark,
+  markerMark,
+  type Point,
+} from "./marks.ts";
 import { attributes, tenth } from "./markup.ts";
 import { grey } from "./palette.ts";
 import { coordinate, type Range, rangeOf, ticks125, ticksOf } from "./scale.ts";
@@ -13,14 +30,6 @@ import { coordinate, type Range, rangeOf, ticks125, ticksOf } from "./scale.ts";
 const width = 900;
 const margin = { left: 66, right: 18, top: 30, bottom: 46 };
 const legendRow = 20;
-
-/** Where a panel's plot area lies, in pixels. */
-interface Box {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 export interface SvgOptions {
   /** A file of its own: it follows the reader's preference for dark or light, having no text around it. */
@@ -63,9 +72,11 @@ export function svg(chart: Chart, { standalone = false }: SvgOptions = {}): stri
 /** The plot area of panel `index` below a heading of `head` pixels. */
 export function boxOf(chart: Chart, index: number, head = 30): Box {
   const rowHeight = chart.rowHeight ?? 300;
-  const cell = width / chart.columns;
+  // A wider margin shifts all panels, and is left of the first column only.
+  const extra = (chart.left ?? margin.left) - margin.left;
+  const cell = (width - extra) / chart.columns;
   return {
-    left: (index % chart.columns) * cell + margin.left,
+    left: extra + (index % chart.columns) * cell + margin.left,
     top: head + Math.floor(index / chart.columns) * rowHeight + margin.top,
     width: cell - margin.left - margin.right,
     height: rowHeight - margin.top - margin.bottom,
@@ -77,7 +88,7 @@ function panelMarks(chart: Chart, panel: Panel, index: number, box: Box): string
   const y = rangeOf(chart, index, "y");
   const own = chart.series.filter((series) => series.panel === index);
   const place = placer(panel, box, x, y);
-  const empty = !own.some((series) => series.x.some((_, i) => place(series, i) !== undefined));
+  const empty = !own.some((series) => series.x.some((_, i) => visible(panel, series, i)));
   return [
     `<g>${axisMarks(panel, box, x, y)}`,
     ...(panel.levels ?? [])
@@ -99,9 +110,11 @@ function fraction(axis: Axis, [low, high]: Range, value: number): number {
   return (coordinate(axis, value) - low) / (high - low);
 }
 
-function placer(panel: Panel, box: Box, x: Range, y: Range): (series: Series, i: number) => Point {
-  return (series, i) => {
-    const [px, py] = [series.x[i] ?? Number.NaN, series.y[i] ?? Number.NaN];
+type Place = (values: Pick<Series, "x" | "y">, i: number) => Point;
+
+function placer(panel: Panel, box: Box, x: Range, y: Range): Place {
+  return (values, i) => {
+    const [px, py] = [values.x[i] ?? Number.NaN, values.y[i] ?? Number.NaN];
     if (!showable(panel.x, px) || !showable(panel.y, py)) return undefined;
     return [
       box.left + box.width * fraction(panel.x, x, px),
@@ -110,15 +123,24 @@ function placer(panel: Panel, box: Box, x: Range, y: Range): (series: Series, i:
   };
 }
 
-function seriesMarks(
+/** The rectangles of a series in pixels. */
+function boxesOf(
   series: Series,
-  place: (series: Series, i: number) => Point,
-  panel: Panel,
-  box: Box,
-  range: Range,
-): string {
+  corners: Pick<Series, "x" | "y">,
+  place: Place,
+): (Box | undefined)[] {
+  return series.x.map((_, i) => {
+    const [a, b] = [place(series, i), place(corners, i)];
+    if (!a || !b) return undefined;
+    const [left, top] = [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
+    return { left, top, width: Math.abs(a[0] - b[0]), height: Math.abs(a[1] - b[1]) };
+  });
+}
+
+function seriesMarks(series: Series, place: Place, panel: Panel, box: Box, range: Range): string {
+  if (series.boxes) return boxMarks(series, boxesOf(series, series.boxes, place));
   const points = series.x.map((_, i) => place(series, i));
-  const shown = points.filter((point) => point !== undefined).length;
+  const shown = (i: number): boolean => points[i] !== undefined;
   const heightOf = (value: number): number =>
     box.top +
     box.height * (1 - Math.max(0, showable(panel.y, value) ? fraction(panel.y, range, value) : 0));
@@ -128,8 +150,7 @@ function seriesMarks(
     const y = series.y[i] ?? Number.NaN;
     const error = series.error?.[i] ?? 0;
     const label = series.labels?.[i] ?? "";
-    // A line of one point would be invisible without its marker.
-    const marked = series.markers !== false || shown === 1;
+    const marked = series.markers !== false || isAlone(series, i, shown);
     return [
       error > 0
         ? errorMark(point[0], heightOf(y - error), heightOf(y + error), series.style.color)
@@ -212,6 +233,13 @@ function legendMarks(chart: Chart, top: number): { marks: string; height: number
   };
   const marks = entries.map((series) => {
     const [left, y] = at(series.name);
+    if (series.boxes) {
+      const swatch = boxMarks(
+        { style: series.style, ...(series.opacity ? { opacity: series.opacity } : {}) },
+        [{ left: left + 6, top: y - 6, width: 14, height: 12 }],
+      );
+      return swatch + text(series.name, left + 34, y + 4, "start");
+    }
     const sample: readonly Point[] = [
       [left, y],
       [left + 26, y],

@@ -17,6 +17,7 @@ import { sizeOf } from "./size.ts";
 import { type Scores, type Solution, solutionOf } from "./solution.ts";
 import type { Certificate, LCState, PlanSpec } from "./state.ts";
 import { parametersOf, type Task, taskImportance, taskView } from "./task.ts";
+import { summaries } from "./weight-summary.ts";
 
 /** A failed L step: the loss is NaN or infinite. `state` is the last good one, before the failed epoch. */
 export class DivergenceError extends LCError {
@@ -318,9 +319,8 @@ export class LcRun {
       penalty: last?.penalty ?? 0,
       distance,
       distortion: gap,
-      bits,
-      ratio,
-      ...scores,
+      ...{ bits, ratio, ...scores },
+      weights: summaries(this.#model, this.#tasks, state.weights, state.thetas),
     });
   }
 

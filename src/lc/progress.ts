@@ -1,3 +1,5 @@
+import type { WeightSummary } from "./weight-summary.ts";
+
 /**
  * What a run reports while it goes on: one record after every epoch of an L step, and one after every C step.
  * Plain frozen data; charts and tables need nothing else.
@@ -36,4 +38,6 @@ export interface Progress {
   readonly trainLoss?: number;
   /** Test error of Δ(Θ) in percent, steps only. */
   readonly testError?: number;
+  /** How the weights of each task are distributed, with its codebooks, steps only. */
+  readonly weights?: readonly WeightSummary[];
 }

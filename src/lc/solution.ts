@@ -1,4 +1,4 @@
-import type { AlternationTrace, CStepResult } from "../compression/contract.ts";
+import { type AlternationTrace, type CStepResult, partsOf } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
 import { shownModel } from "../net/describe.ts";
 import type { Model, Weights } from "../net/network.ts";
@@ -38,6 +38,8 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   /** Wrong test predictions of Δ(Θ), and in percent; undefined if they were not evaluated. */
   readonly testErrors?: number;
   readonly testError?: number;
+  /** Where the bits are: a row per task, and last what is not compressed. */
+  readonly storage: readonly StorageRow[];
   /** A row per task: bits, ratio, error. */
   readonly table: Table;
   readonly history: readonly Progress[];
@@ -47,10 +49,22 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   readonly notes: readonly string[];
 }
 
+/** Storage of a task's layers, or of everything else. */
+export interface StorageRow {
+  /** Empty for everything else: biases, and layers that are not compressed. */
+  readonly layers: readonly string[];
+  /** Bits as float32. */
+  readonly before: number;
+  /** Bits of each part of the compression, by its name. */
+  readonly parts: readonly { readonly name: string; readonly bits: number }[];
+}
+
 /** How a task's last C step ended. */
 export interface CStepSummary {
   readonly layers: readonly string[];
   readonly compression: string;
+  /** Names of the parts of a sum; of another compression its name. */
+  readonly parts: readonly string[];
   /** True if θ is a global minimum of the C step's objective. */
   readonly exact: boolean;
   /** The objective is at most this far above its minimum; undefined if no bound is known. */
@@ -156,12 +170,19 @@ export function solutionOf(parts: {
       return {
         layers,
         compression: compression.name,
+        parts: partsOf(compression).map(({ name }) => name),
         exact,
         ...(gap === undefined ? {} : { gap }),
         ...(trace ? { trace } : {}),
       };
     }),
     ...scores,
+    storage: storageOf(
+      rows.map(([, , , before]) => before as number),
+      tasks,
+      thetas,
+      size.restBits,
+    ),
     table: details,
     history,
     ...(parts.state ? { state: parts.state } : {}),
@@ -169,6 +190,28 @@ export function solutionOf(parts: {
     [displaySymbol]: () => bundle(result),
   };
   return Object.freeze(result);
+}
+
+function storageOf(
+  befores: readonly number[],
+  tasks: readonly Task[],
+  thetas: readonly unknown[],
+  restBits: number,
+): StorageRow[] {
+  const rows = tasks.map(({ layers, compression }, i): StorageRow => {
+    const parts = partsOf(compression);
+    const own = parts.length > 1 ? (thetas[i] as readonly unknown[]) : [thetas[i]];
+    return {
+      layers,
+      before: befores[i] as number,
+      parts: parts.map((part, p) => ({ name: part.name, bits: part.bits(own[p]) })),
+    };
+  });
+  if (restBits === 0) return rows;
+  return [
+    ...rows,
+    { layers: [], before: restBits, parts: [{ name: "uncompressed", bits: restBits }] },
+  ];
 }
 
 /** How good a C step is, in one word or a bound relative to ‖w‖². */

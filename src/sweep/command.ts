@@ -1,4 +1,6 @@
+import { relative } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { sweepsAtWork } from "./at-work.ts";
 import { masked } from "./bullmq.ts";
 import { bullWorker } from "./bullmq-worker.ts";
 import { attachSweep, openSweep, stopSweep } from "./sweep.ts";
@@ -26,6 +28,14 @@ export async function sweepCommand(
       console.log((await stopSweep(dir)) ? "Stopped." : "No supervisor was at work.");
       return 0;
   }
+}
+
+/** For `lclab doctor`: a line for each sweep at work in `folder` and up to two folders below. */
+export async function sweepLines(folder: string): Promise<string[]> {
+  return (await sweepsAtWork(folder)).map(({ dir, supervisor, figure }) => {
+    const who = supervisor ? ` (process ${supervisor.pid} on ${supervisor.host})` : "";
+    return `${relative(folder, dir) || "."} ${figure.chart.subtitle}${who}`;
+  });
 }
 
 /** `lclab worker`: takes points from a BullMQ queue until it is interrupted. */

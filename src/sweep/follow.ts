@@ -30,6 +30,11 @@ export interface SweepPoint {
   readonly scores?: Progress;
 }
 
+/** Nobody works on the point any more, nor will. */
+export function hasEnded({ status }: SweepPoint): boolean {
+  return status !== "waiting" && status !== "running";
+}
+
 /** A sweep as its folder tells. */
 export interface SweepView {
   readonly dir: string;
@@ -41,7 +46,11 @@ export interface SweepView {
   readonly supervisor: Owner | null;
   /** How many there were, and where the newest runs its points. */
   readonly supervisors: number;
+  /** Its journal so far. */
+  readonly journal: readonly SweepEntry[];
   readonly executor: ExecutorSpec;
+  /** How long supervisors have been at work until the journal's last line. */
+  readonly seconds: number;
   /** Why the newest one gave up. */
   readonly message?: string;
 }
@@ -55,9 +64,14 @@ export class Follower {
   readonly #points = new Map<string, SweepPoint>();
   /** First record of each point's newest process. */
   readonly #first = new Map<string, Progress>();
+  readonly #entries: SweepEntry[] = [];
   #supervisors = 0;
   #executor: ExecutorSpec;
   #message: string | undefined;
+  /** When the newest supervisor began, and what it and those before it have worked, in ms. */
+  #since = Number.NaN;
+  #worked = 0;
+  #workedBefore = 0;
 
   private constructor(dir: string, spec: SweepSpec) {
     this.#dir = dir;
@@ -99,7 +113,8 @@ export class Follower {
       points,
       status: done ? "finished" : busy ? "running" : "idle",
       supervisor: busy ? owner : null,
-      ...{ supervisors: this.#supervisors, executor: this.#executor },
+      ...{ supervisors: this.#supervisors, executor: this.#executor, journal: [...this.#entries] },
+      seconds: this.#worked / 1000,
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
   }
@@ -118,11 +133,16 @@ export class Follower {
   }
 
   #take(entry: SweepEntry): void {
+    this.#entries.push(entry);
+    const time = Date.parse(entry.time);
     if (entry.type === "supervisor") {
       this.#supervisors++;
+      this.#since = time;
+      this.#workedBefore = this.#worked;
       if (entry.executor) this.#executor = entry.executor;
       this.#message = undefined;
     }
+    this.#worked = this.#workedBefore + (time - this.#since);
     if (entry.type === "stop") this.#message = entry.message;
     if (entry.type === "attempt") {
       this.#change(entry.id, {
@@ -141,7 +161,8 @@ export class Follower {
       // Its seconds begin again with each process, its epochs do not.
       if (entry.type === "start") this.#first.delete(id);
       if (entry.type !== "record") continue;
-      const { record } = entry;
+      // The histograms of all points would be much to compare at every look, and no figure of a sweep shows them.
+      const { weights: _, ...record } = entry.record;
       const first = this.#first.get(id) ?? record;
       this.#first.set(id, first);
       const epochs = record.epochsDone - first.epochsDone;

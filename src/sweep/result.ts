@@ -1,14 +1,17 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Figure, figure } from "../charts/figure.ts";
+import { duration, short } from "../charts/numbers.ts";
 import { errorCompression } from "../charts/panels/error-compression.ts";
 import type { ErrorCompressionPoint } from "../charts/panels/runs.ts";
+import type { Timeline } from "../charts/panels/timeline.ts";
 import { paretoFront } from "../charts/pareto.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import type { Owner } from "../runs/lock.ts";
 import { type Table, table } from "../table/table.ts";
 import { files } from "./folder.ts";
-import type { SweepPoint, SweepView } from "./follow.ts";
+import { hasEnded, type SweepPoint, type SweepView } from "./follow.ts";
+import { timelineOf } from "./timeline.ts";
 
 /** What a sweep has found. */
 export interface SweepResult extends Displayable {
@@ -24,6 +27,8 @@ export interface SweepResult extends Displayable {
   readonly points: readonly SweepPoint[];
   /** Finished points that no other beats in both ratio and training loss, by rising ratio. */
   readonly front: readonly SweepPoint[];
+  /** Every attempt at a point, for `figures.timeline`. */
+  readonly timeline: Timeline;
   readonly table: Table;
   /** Error–compression curves of the finished points, with direct compression in grey. */
   readonly figure: Figure;
@@ -48,6 +53,7 @@ export function resultOf(view: SweepView): SweepResult {
     reference: spec.reference,
     points,
     front,
+    timeline: timelineOf(view.journal, status === "running" ? Date.now() : undefined),
     table: details,
     figure: drawn,
     [displaySymbol]: () => {
@@ -66,7 +72,7 @@ export function resultOf(view: SweepView): SweepResult {
 export function figureOf(view: SweepView): Figure {
   const { spec, points, status, message } = view;
   const counts = (of: SweepPoint["status"]) => points.filter((p) => p.status === of).length;
-  const ended = points.length - counts("waiting") - counts("running");
+  const ended = points.filter(hasEnded).length;
   const lost = counts("failed") + counts("hopeless") + counts("crashed");
   const state = { finished: "finished", running: "running", idle: "stopped" }[status];
   const chart = errorCompression(
@@ -76,7 +82,7 @@ export function figureOf(view: SweepView): Figure {
     ]),
     { reference: spec.reference, title: `${spec.network.name} on ${spec.data.name}` },
   ).chart;
-  const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${remaining(points)}${elsewhere(view)}${message === undefined ? "" : ` · ${message}`}`;
+  const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${pace(view)}${elsewhere(view)}${message === undefined ? "" : ` · ${message}`}`;
   return figure({ ...chart, subtitle });
 }
 
@@ -96,24 +102,27 @@ function elsewhere({ dir, status, supervisor }: SweepView): string {
   return ` · on ${host} since ${since} (if that machine is gone, remove ${join(dir, files.lock)} and attach again)`;
 }
 
-/** Epochs to do, and the time they will take at the speed so far. */
-function remaining(points: readonly SweepPoint[]): string {
-  const running = points.filter(({ status }) => status === "running");
-  const rate = running.reduce((sum, { epochsPerSecond = 0 }) => sum + epochsPerSecond, 0);
-  if (rate === 0) return "";
+/** While it runs, epochs a second and the time that is left at this speed; when it has finished, the time that it took. */
+function pace({ status, points, executor, seconds }: SweepView): string {
+  if (status === "finished" && Number.isFinite(seconds)) return ` · ${duration(seconds)}`;
+  const known = points.flatMap(({ epochsPerSecond = [] }) => epochsPerSecond);
+  if (status !== "running" || known.length === 0) return "";
+  const usual = known.reduce((sum, one) => sum + one, 0) / known.length;
   const total = Math.max(...points.map(({ newest }) => newest?.epochsTotal ?? 0));
-  let left = 0;
-  for (const { newest, status } of points) {
-    if (status === "waiting") left += total;
-    if (status === "running") left += total - (newest?.epochsDone ?? 0);
+  let [rate, left, longest] = [0, 0, 0];
+  for (const point of points) {
+    if (hasEnded(point)) continue;
+    const epochs = total - (point.newest?.epochsDone ?? 0);
+    left += epochs;
+    if (point.status === "waiting") continue;
+    // One that has not told yet: in the pool it has a process, elsewhere it may wait in a queue.
+    const speed = point.epochsPerSecond ?? (executor.kind === "pool" ? usual : 0);
+    rate += speed;
+    if (speed > 0) longest = Math.max(longest, epochs / speed);
   }
-  return ` · ${rate.toPrecision(3)} epochs/s · ${duration(left / rate)} left`;
-}
-
-function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  if (seconds < 5400) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
+  // At the end the last points run alone.
+  const time = Math.max(left / rate, longest);
+  return rate > 0 ? ` · ${short(rate)} epochs/s · ${duration(time)} left` : "";
 }
 
 function tableOf(points: readonly SweepPoint[]): Table {

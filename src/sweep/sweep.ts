@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { TextStream } from "../charts/progress-text.ts";
+import { lineOn, type TextStream } from "../charts/progress-text.ts";
 import { throttle } from "../charts/throttle.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { hashData, recipeOf } from "../data/recipe.ts";
@@ -33,7 +33,7 @@ import {
   readSpec,
   type SweepSpec,
 } from "./folder.ts";
-import { Follower, type SweepPoint, type SweepView } from "./follow.ts";
+import { Follower, hasEnded, type SweepPoint, type SweepView } from "./follow.ts";
 import { program } from "./pool.ts";
 import { figureOf, resultOf, type SweepResult } from "./result.ts";
 
@@ -191,8 +191,7 @@ function sweepIn(dir: string): Sweep {
       for await (const view of follow(dir, own)) {
         last = view;
         for (const point of view.points) {
-          if (point.status === "waiting" || point.status === "running") continue;
-          if (told.has(point.id)) continue;
+          if (!hasEnded(point) || told.has(point.id)) continue;
           told.add(point.id);
           yield point;
         }
@@ -242,14 +241,16 @@ async function shower(): Promise<((view: SweepView) => void) | undefined> {
   };
 }
 
+/** On a terminal one line that is overwritten; in a log one line per point that ends, and the last. */
 function line(stream: TextStream): (view: SweepView) => void {
+  const put = lineOn(stream);
   let before = "";
   return (view) => {
-    const text = `Sweep: ${figureOf(view).chart.subtitle}`;
-    if (text === before) return;
-    before = text;
-    const end = view.status === "running" ? "" : "\n";
-    stream.write(stream.isTTY ? `\r${text.padEnd((stream.columns ?? 80) - 1)}${end}` : `${text}\n`);
+    const running = view.status === "running";
+    const ended = `${view.status} ${view.points.filter(hasEnded).length}`;
+    if (ended === before && !(running && stream.isTTY)) return;
+    before = ended;
+    put(`Sweep: ${figureOf(view).chart.subtitle}`, !running);
   };
 }
 

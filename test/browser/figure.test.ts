@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Lab, missing, removeNotebooks, startLab, writeNotebook } from "./lab.ts";
+import { drawn, type Lab, plot, withLab, writeNotebook } from "./lab.ts";
 
 const figureCell = `
 import { errorCompression } from "../src/charts/panels/error-compression.js";
@@ -31,19 +31,12 @@ async function* run() {
 }
 (await live(run())).status`;
 
-const plot = ".jp-NotebookPanel:not(.lm-mod-hidden) .lclab-plotly";
-
 describe("figures in JupyterLab", function () {
   this.timeout(120_000);
   let lab: Lab;
 
-  before(async function () {
-    const reason = await missing();
-    if (reason !== undefined) {
-      process.stdout.write(`    left out: ${reason}\n`);
-      this.skip();
-    }
-    lab = await startLab();
+  withLab(async (started) => {
+    lab = started;
     await lab.open(writeNotebook("figures.ipynb", [figureCell, liveCell]));
     // Marks the first cell's node while it is being drawn: an update that replaced it would lose the mark.
     await lab.runAll();
@@ -54,18 +47,10 @@ describe("figures in JupyterLab", function () {
     await lab.finished();
   });
 
-  after(async () => {
-    await lab?.close();
-    removeNotebooks();
-  });
-
-  const renders = async (index: number): Promise<number> =>
-    Number(await lab.page.locator(plot).nth(index).getAttribute("data-lclab-renders"));
-
   it("a cell's updates change one figure in place, drawn by our renderer", async () => {
     assert.equal(await lab.page.locator(plot).count(), 2);
     assert.equal(await lab.page.locator(plot).first().getAttribute("data-same-node"), "yes");
-    assert.ok((await renders(0)) >= 5, `drawn ${await renders(0)} times`);
+    assert.ok((await drawn(lab, 0)) >= 5, `drawn ${await drawn(lab, 0)} times`);
     const [first] = await lab.outputs();
     assert.deepEqual(
       first?.map((output) => output.output_type),
@@ -75,7 +60,7 @@ describe("figures in JupyterLab", function () {
   });
 
   it("live() updates its figure at least 5 times and ends with the run's last state", async () => {
-    assert.ok((await renders(1)) >= 5, `drawn ${await renders(1)} times`);
+    assert.ok((await drawn(lab, 1)) >= 5, `drawn ${await drawn(lab, 1)} times`);
     const [, second] = await lab.outputs();
     assert.match(String(second?.[0]?.data?.["text/plain"]), /finished · 8 of 8 LC steps/);
     assert.match((await lab.page.locator(plot).nth(1).textContent()) ?? "", /finished/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Lab, missing, type Output, removeNotebooks, startLab, writeNotebook } from "./lab.ts";
+import { type Lab, type Output, withLab, writeNotebook } from "./lab.ts";
 
 const cells = [
   "const point = { alpha: 1, beta: 'x' };\n/** Twice a number. */\nfunction twice(x: number) {\n  return 2 * x;\n}",
@@ -17,27 +17,15 @@ describe("the kernel in JupyterLab", function () {
   this.timeout(120_000);
   let lab: Lab;
 
-  before(async function () {
-    const reason = await missing();
-    if (reason !== undefined) {
-      process.stdout.write(`    left out: ${reason}\n`);
-      this.skip();
-    }
-    lab = await startLab();
+  withLab(async (started) => {
+    lab = started;
     await lab.open(writeNotebook("kernel.ipynb", cells));
   });
 
-  after(async () => {
-    await lab?.close();
-    removeNotebooks();
-  });
-
-  /** Selects a cell and starts it; resolves when it has ended, unless told not to wait. */
-  const run = (index: number, wait = true) =>
-    lab.page.evaluate(
-      `${panel}.content.activeCellIndex = ${index};
-       window.lclabCell = window.jupyterapp.commands.execute("notebook:run-cell"); ${wait ? "window.lclabCell" : "void 0"}`,
-    );
+  const run = async (index: number) => {
+    await lab.startCell(index);
+    await lab.cellEnded();
+  };
   const outputs = async (index: number): Promise<readonly Output[]> => (await lab.outputs())[index];
 
   it("completes with types and explains by Shift-Tab, over cells", async () => {
@@ -83,12 +71,12 @@ describe("the kernel in JupyterLab", function () {
     [3, "an await"],
   ] as const)
     it(`■ ends ${name}`, async () => {
-      await run(index, false);
+      await lab.startCell(index);
       await lab.page.waitForFunction(
         `${panel}.content.widgets[${index}].model.toJSON().outputs.length > 0`,
       );
       await lab.interrupt();
-      await lab.page.evaluate("window.lclabCell");
+      await lab.cellEnded();
       assert.equal((await outputs(index)).at(-1)?.ename, "Interrupted");
     });
 
@@ -104,17 +92,17 @@ describe("the kernel in JupyterLab", function () {
   });
 
   it("asks for input below the cell", async () => {
-    await run(5, false);
+    await lab.startCell(5);
     const box = lab.page.locator(".jp-Stdin-input");
     await box.waitFor();
     await box.fill("Ada");
     await box.press("Enter");
-    await lab.page.evaluate("window.lclabCell");
+    await lab.cellEnded();
     assert.match(JSON.stringify(await outputs(5)), /Hello Ada/);
   });
 
   it("restarts without the variables", async () => {
-    await lab.page.evaluate(`${panel}.sessionContext.session.kernel.restart()`);
+    await lab.restart();
     await run(6);
     assert.equal((await outputs(6)).at(-1)?.data?.["text/plain"], "'undefined'");
   });

@@ -29,10 +29,15 @@ export interface Lab {
   /** Starts all cells and returns at once; `finished` waits for the end. */
   runAll(): Promise<void>;
   finished(): Promise<void>;
+  /** Selects a cell, counted from 0, and starts it; `cellEnded` waits for the end of the one started last. */
+  startCell(index: number): Promise<void>;
+  cellEnded(): Promise<void>;
   /** Outputs of each code cell, in order. */
   outputs(): Promise<readonly (readonly Output[])[]>;
   /** Presses the toolbar's ■. */
   interrupt(): Promise<void>;
+  /** Restarts the kernel. */
+  restart(): Promise<void>;
   setTheme(name: "JupyterLab Light" | "JupyterLab Dark"): Promise<void>;
   /** Scrolls to a cell, counted from 0, and writes test/browser/screenshots/<name>.png. */
   screenshot(name: string, cell: number): Promise<void>;
@@ -43,6 +48,38 @@ interface Server {
   readonly base: string;
   readonly token: string;
   stop(): Promise<void>;
+}
+
+/** What is seen of our figures. */
+export const plot = ".jp-NotebookPanel:not(.lm-mod-hidden) .lclab-plotly";
+
+/** How often the figure with that number, from 0, was drawn. */
+export async function drawn({ page }: Lab, index: number): Promise<number> {
+  return Number(await page.locator(plot).nth(index).getAttribute("data-lclab-renders"));
+}
+
+/**
+ * For a `describe`: starts JupyterLab before its tests, which are left out where it cannot run, and ends it after them.
+ * @param begin What else is to be done before the tests.
+ */
+export function withLab(
+  begin: (lab: Lab) => Promise<void> | void,
+  kernels: Readonly<Record<string, object>> = {},
+): void {
+  let lab: Lab | undefined;
+  before(async function () {
+    const reason = await missing();
+    if (reason !== undefined) {
+      process.stdout.write(`    left out: ${reason}\n`);
+      this.skip();
+    }
+    lab = await startLab(kernels);
+    await begin(lab);
+  });
+  after(async () => {
+    await lab?.close();
+    removeNotebooks();
+  });
 }
 
 /** Why the browser tests cannot run here, or undefined. `npm test` prepares .venv and finds the browser. */
@@ -61,7 +98,7 @@ export async function missing(): Promise<string | undefined> {
  * Starts JupyterLab on a free port, by the code of `npm start`, and a browser on it. `kernels` are kernel specs, by name,
  * that this JupyterLab has besides ours.
  */
-export async function startLab(kernels: Readonly<Record<string, object>> = {}): Promise<Lab> {
+async function startLab(kernels: Readonly<Record<string, object>> = {}): Promise<Lab> {
   const { startJupyter } = await script<{
     startJupyter(root: string, options: object): Promise<Server>;
   }>("jupyter.mjs");
@@ -147,7 +184,7 @@ export function copyNotebook(path: string): string {
 }
 
 /** Removes the notebooks that tests wrote. */
-export function removeNotebooks(): void {
+function removeNotebooks(): void {
   rmSync(notebooks, { recursive: true, force: true });
 }
 
@@ -176,6 +213,15 @@ function labIn(page: Page, server: Server, close: () => Promise<void>): Lab {
     async finished() {
       await page.evaluate("window.lclabRun");
     },
+    async startCell(index) {
+      const run = command("notebook:run-cell");
+      await page.evaluate(
+        `${panel}.content.activeCellIndex = ${index}; void (window.lclabCell = ${run})`,
+      );
+    },
+    async cellEnded() {
+      await page.evaluate("window.lclabCell");
+    },
     async outputs() {
       const cells = `${panel}.content.widgets.filter((cell) => cell.model.type === "code")`;
       return page.evaluate(`${cells}.map((cell) => cell.model.toJSON().outputs)`);
@@ -184,6 +230,9 @@ function labIn(page: Page, server: Server, close: () => Promise<void>): Lab {
       await page
         .locator('.jp-NotebookPanel:not(.lm-mod-hidden) [data-command="notebook:interrupt-kernel"]')
         .click();
+    },
+    async restart() {
+      await page.evaluate(`${panel}.sessionContext.session.kernel.restart()`);
     },
     async setTheme(theme) {
       await page.evaluate(command("apputils:change-theme", { theme }));

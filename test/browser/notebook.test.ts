@@ -1,15 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  copyNotebook,
-  type Lab,
-  missing,
-  type Output,
-  removeNotebooks,
-  startLab,
-  writeNotebook,
-} from "./lab.ts";
-
-const plot = ".jp-NotebookPanel:not(.lm-mod-hidden) .lclab-plotly";
+import { copyNotebook, drawn, type Lab, type Output, plot, withLab, writeNotebook } from "./lab.ts";
 
 const longRun = [
   `import { compress, lenet300, live, mnistOrDigits, panels, quantize, schedules, sgd, train } from "lclab";
@@ -33,29 +23,16 @@ describe("notebooks in JupyterLab", function () {
   this.timeout(420_000);
   let lab: Lab;
 
-  before(async function () {
-    const reason = await missing();
-    if (reason !== undefined) {
-      process.stdout.write(`    left out: ${reason}\n`);
-      this.skip();
-    }
-    lab = await startLab();
+  withLab((started) => {
+    lab = started;
   });
-
-  after(async () => {
-    await lab?.close();
-    removeNotebooks();
-  });
-
-  const renders = async (index: number): Promise<number> =>
-    Number(await lab.page.locator(plot).nth(index).getAttribute("data-lclab-renders"));
 
   it("■ during live() ends the run with status stopped, keeps the kernel's variables and lets no thread work on", async () => {
     await lab.open(writeNotebook("interrupt.ipynb", longRun));
     await lab.runAll();
     // The second figure is the LC run's.
-    const drawn = `Number(document.querySelectorAll(${JSON.stringify(plot)})[1]?.dataset.lclabRenders) >= 3`;
-    await lab.page.waitForFunction(drawn, undefined, { timeout: 120_000 });
+    const often = `Number(document.querySelectorAll(${JSON.stringify(plot)})[1]?.dataset.lclabRenders) >= 3`;
+    await lab.page.waitForFunction(often, undefined, { timeout: 120_000 });
     await lab.interrupt();
     await lab.finished();
     const outputs = await lab.outputs();
@@ -80,7 +57,7 @@ describe("notebooks in JupyterLab", function () {
     const figures = await lab.page.locator(plot).count();
     assert.equal(figures, 3);
     for (let i = 0; i < figures; i++)
-      assert.ok((await renders(i)) >= 5, `figure ${i} drawn ${await renders(i)} times`);
+      assert.ok((await drawn(lab, i)) >= 5, `figure ${i} drawn ${await drawn(lab, i)} times`);
     assert.match(plain(outputs.at(-1)?.[0]), /^Error–compression curve: /);
     await lab.screenshot("01-live", 8);
     await lab.screenshot("01-curve", 11);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
+  drawn,
   installPackage,
   type Lab,
-  missing,
   type Output,
-  removeNotebooks,
+  plot,
   root,
-  startLab,
+  withLab,
   writeNotebook,
 } from "./lab.ts";
 
@@ -29,8 +29,6 @@ show(errorCompression(points, { reference: { trainLoss: 0.001, testError: 1.9 } 
   `show(table([{ name: "net" }, { name: "ratio" }], [["LeNet300 <b>", 30.5]]));`,
 ];
 
-const plot = ".jp-NotebookPanel:not(.lm-mod-hidden) .lclab-plotly";
-
 // The tslab of devDependencies with the TypeScript of its own, on the node that runs the tests.
 const program = [process.execPath, join(root, "node_modules/tslab/bin/tslab")];
 const tslab = {
@@ -44,25 +42,18 @@ describe("figures in JupyterLab with tslab's kernel", function () {
   let lab: Lab;
   let outputs: readonly (readonly Output[])[];
 
-  before(async function () {
-    const reason = await missing();
-    if (reason !== undefined) {
-      process.stdout.write(`    left out: ${reason}\n`);
-      this.skip();
-    }
-    installPackage();
-    lab = await startLab({ tslab });
-    await lab.open(writeNotebook("tslab.ipynb", cells, "tslab"));
-    await lab.runAll();
-    await lab.finished();
-    await lab.page.locator(`${plot}[data-lclab-renders]`).nth(1).waitFor();
-    outputs = await lab.outputs();
-  });
-
-  after(async () => {
-    await lab?.close();
-    removeNotebooks();
-  });
+  withLab(
+    async (started) => {
+      installPackage();
+      lab = started;
+      await lab.open(writeNotebook("tslab.ipynb", cells, "tslab"));
+      await lab.runAll();
+      await lab.finished();
+      await lab.page.locator(`${plot}[data-lclab-renders]`).nth(1).waitFor();
+      outputs = await lab.outputs();
+    },
+    { tslab },
+  );
 
   it("show() draws by Plotly, with every point", async () => {
     const [first] = outputs;
@@ -91,7 +82,7 @@ describe("figures in JupyterLab with tslab's kernel", function () {
       ],
     );
     assert.equal(await lab.page.locator(plot).count(), 2);
-    const renders = Number(await lab.page.locator(plot).nth(1).getAttribute("data-lclab-renders"));
+    const renders = await drawn(lab, 1);
     assert.ok(renders >= 3, `drawn ${renders} times`);
     assert.match(String(second?.[0]?.data?.["text/plain"]), /finished/);
   });

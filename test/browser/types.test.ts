@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Lab, missing, type Output, removeNotebooks, startLab, writeNotebook } from "./lab.ts";
+import { type Lab, type Output, withLab, writeNotebook } from "./lab.ts";
 
 const cells = [
   "interface Layer {\n  name: string;\n  bits: number;\n}\nconst layers: Layer[] = [{ name: 'fc1', bits: 4 }];\nlayers.length",
@@ -25,26 +25,16 @@ describe("type errors in JupyterLab", function () {
   this.timeout(120_000);
   let lab: Lab;
 
-  before(async function () {
-    const reason = await missing();
-    if (reason !== undefined) {
-      process.stdout.write(`    left out: ${reason}\n`);
-      this.skip();
-    }
-    lab = await startLab();
+  withLab(async (started) => {
+    lab = started;
     await lab.open(writeNotebook("types.ipynb", cells));
   });
 
-  after(async () => {
-    await lab?.close();
-    removeNotebooks();
-  });
-
   it("are shown below the result of their cell, also when they come after it has ended", async () => {
-    for (const index of cells.keys())
-      await lab.page.evaluate(
-        `${panel}.content.activeCellIndex = ${index}; window.jupyterapp.commands.execute("notebook:run-cell")`,
-      );
+    for (const index of cells.keys()) {
+      await lab.startCell(index);
+      await lab.cellEnded();
+    }
     await lab.page.waitForFunction(
       `${panel}.content.widgets[1].model.toJSON().outputs.length === 2`,
     );

@@ -3,15 +3,18 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Progress } from "../../src/lc/progress.ts";
-import { openJournal, readJournal } from "../../src/runs/journal.ts";
+import { openJournal } from "../../src/runs/journal.ts";
 import { lockFolder } from "../../src/runs/lock.ts";
 import type { AttemptEnd, Executor } from "../../src/sweep/executor.ts";
-import { type PointSpec, pointFolder } from "../../src/sweep/folder.ts";
+import { type PointSpec, pointFolder, type SweepSpec } from "../../src/sweep/folder.ts";
+import type { SweepPoint, SweepView } from "../../src/sweep/follow.ts";
 import type { SweepEntry } from "../../src/sweep/journal.ts";
 import { poolExecutor } from "../../src/sweep/pool.ts";
+import { figureOf } from "../../src/sweep/result.ts";
 import { supervise } from "../../src/sweep/supervise.ts";
 import { openSweep, stopSweep } from "../../src/sweep/sweep.ts";
 import { withFolder } from "../runs/support.ts";
+import { entries } from "./support.ts";
 
 type Point = Pick<PointSpec, "id"> & Partial<PointSpec>;
 type Tell = (step: number, more?: Partial<Progress>) => void;
@@ -66,11 +69,6 @@ const finished = { status: "finished" } as const;
 const forever = new Promise<never>(() => undefined);
 const go = (dir: string, executor: Executor) =>
   supervise(dir, executor, new AbortController().signal, null, pace);
-
-async function entries<Type extends SweepEntry["type"]>(dir: string, type: Type) {
-  const all = await readJournal<SweepEntry>(join(dir, "journal.jsonl"));
-  return all.filter((entry) => entry.type === type) as Extract<SweepEntry, { type: Type }>[];
-}
 
 const ends = async (dir: string) =>
   (await entries(dir, "end")).map(({ id, status }) => [id, status]);
@@ -260,6 +258,9 @@ describe("a sweep's speed", () => {
   it("is that of the newest process of each point, whatever was done before it", () =>
     withFolder(async (dir) => {
       await folderOf(dir, [{ id: "a" }, { id: "b" }]);
+      const lock = await lockFolder(dir);
+      const subtitle = async () => (await openSweep(dir)).figure.chart.subtitle ?? "";
+      assert.equal(await subtitle(), "running, 0 of 2 points");
       const sweepJournal = await openJournal<SweepEntry>(join(dir, "journal.jsonl"));
       await sweepJournal.append({ type: "attempt", time: "", id: "a", attempt: 1 });
       await sweepJournal.close();
@@ -279,15 +280,67 @@ describe("a sweep's speed", () => {
       await journal.append({ ...start, records: 0 });
       await journal.append({ type: "record", record: record(0, { seconds: 0 }) });
       await journal.append({ type: "record", record: record(4, { seconds: 400 }) });
-      assert.match((await openSweep(dir)).figure.chart.subtitle ?? "", /0\.0100 epochs\/s/);
+      assert.match(await subtitle(), /0\.01 epochs\/s/);
       await journal.append({ ...start, records: 2 });
       await journal.append({ type: "record", record: record(5, { seconds: 20 }) });
       await journal.append({ type: "record", record: record(7, { seconds: 24 }) });
       await journal.close();
-      const { figure, points } = await openSweep(dir);
-      assert.equal(points[0]?.epochsPerSecond, 0.5);
+      assert.equal((await openSweep(dir)).points[0]?.epochsPerSecond, 0.5);
       // 3 epochs of this one, and 10 of the one that waits.
-      assert.match(figure.chart.subtitle ?? "", /0\.500 epochs\/s · 26 s left/);
+      assert.equal(await subtitle(), "running, 0 of 2 points · 0.5 epochs/s · 26 s left");
+      await lock.release();
+      assert.equal(await subtitle(), "stopped, 0 of 2 points");
+    }));
+
+  const view = (change: Partial<SweepView>): SweepView => ({
+    ...{ dir: "", status: "running", supervisor: null, supervisors: 1, seconds: 185 },
+    executor: { kind: "pool", workers: 2, threads: 1 },
+    points: [],
+    spec: {
+      ...{ network: { name: "n" }, data: { name: "d" } },
+      reference: { trainLoss: 1, testError: 1 },
+    } as SweepSpec,
+    ...change,
+  });
+  const point = (status: SweepPoint["status"], done?: number, epochsPerSecond?: number) => ({
+    ...{ id: "", combination: "Q", level: "", seed: 0, attempts: 1, status },
+    ...(done === undefined ? {} : { newest: record(done) }),
+    ...(epochsPerSecond === undefined ? {} : { epochsPerSecond }),
+  });
+  const says = (change: Partial<SweepView>) => figureOf(view(change)).chart.subtitle;
+
+  it("is guessed from the others for a process of the pool that has just begun, and not for a queue", () => {
+    const points = [point("finished", 10, 2), point("running"), point("waiting")];
+    assert.equal(says({ points }), "running, 1 of 3 points · 2 epochs/s · 10 s left");
+    const executor = { kind: "bullmq", url: "", queue: "", slots: 9 } as const;
+    assert.equal(says({ points, executor }), "running, 1 of 3 points");
+  });
+
+  it("leaves as long as the slowest point that runs takes", () => {
+    const points = [point("running", 9, 1), point("running", 2, 0.5)];
+    assert.equal(says({ points }), "running, 0 of 2 points · 1.5 epochs/s · 16 s left");
+  });
+
+  it("becomes the time that it took", () =>
+    assert.equal(
+      says({ points: [point("finished", 10, 2)], status: "finished" }),
+      "finished, 1 of 1 points · 3 min 5 s",
+    ));
+
+  it("leaves out the time when nobody was at work", () =>
+    withFolder(async (dir) => {
+      await folderOf(dir, [{ id: "a" }]);
+      const journal = await openJournal<SweepEntry>(join(dir, "journal.jsonl"));
+      const at = (second: number) => new Date(1e12 + 1000 * second).toISOString();
+      const supervisor = { type: "supervisor", pid: 1, host: "h" } as const;
+      await journal.append({ ...supervisor, time: at(0) });
+      await journal.append({ type: "attempt", time: at(1), id: "a", attempt: 1 });
+      await journal.append({ type: "stop", time: at(20), status: "stopped" });
+      await journal.append({ ...supervisor, time: at(3600) });
+      await journal.append({ type: "end", time: at(3615), id: "a", status: "finished" });
+      await journal.close();
+      const { figure } = await openSweep(dir);
+      assert.equal(figure.chart.subtitle, "finished, 1 of 1 points · 35 s");
     }));
 });
 

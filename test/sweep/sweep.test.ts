@@ -6,15 +6,11 @@ import { prune } from "../../src/compression/prune.ts";
 import { quantize } from "../../src/compression/quantize.ts";
 import { compress } from "../../src/lc/plan.ts";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
-import type { LCState } from "../../src/lc/state.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { checkpoints } from "../../src/runs/checkpoints.ts";
-import { readJournal } from "../../src/runs/journal.ts";
 import { ownerOf } from "../../src/runs/lock.ts";
-import { openRun } from "../../src/runs/open.ts";
 import { pool } from "../../src/sweep/executors.ts";
 import { pointFolder } from "../../src/sweep/folder.ts";
-import type { SweepEntry } from "../../src/sweep/journal.ts";
 import { runPoint } from "../../src/sweep/point.ts";
 import {
   attachSweep,
@@ -24,6 +20,7 @@ import {
   sweep,
 } from "../../src/sweep/sweep.ts";
 import { digestOf, plan, options as run, withFolder } from "../runs/support.ts";
+import { entries, finish, silent, stateOf } from "./support.ts";
 
 const net = plan.model;
 const options: Omit<SweepOptions, "dir"> = {
@@ -35,16 +32,6 @@ const options: Omit<SweepOptions, "dir"> = {
   mu: geometric({ from: 1e-2, factor: 1.5, steps: 3 }),
   executor: pool({ workers: 2, threads: 1 }),
 };
-
-const stateOf = async (dir: string, id: string): Promise<{ state: LCState }> => ({
-  state: await (await openRun(pointFolder(dir, id))).state(),
-});
-
-/** Journal entries of a type. */
-async function entries<Type extends SweepEntry["type"]>(dir: string, type: Type) {
-  const all = await readJournal<SweepEntry>(join(dir, "journal.jsonl"));
-  return all.filter((entry) => entry.type === type) as Extract<SweepEntry, { type: Type }>[];
-}
 
 describe("a sweep on the pool", function () {
   this.timeout(180_000);
@@ -94,7 +81,7 @@ describe("a sweep on the pool", function () {
     withFolder(async (folder) => {
       const longer = { ...options, mu: geometric({ from: 1e-2, factor: 1.2, steps: 12 }) };
       const calm = await sweep({ ...longer, dir: join(folder, "calm") });
-      const expected = await calm.live({ stream: { write: () => true } });
+      const expected = await calm.live(silent);
       const dir = join(folder, "wild");
       await sweep({ ...longer, dir });
       // Each time it has got a step further, its supervisor or a worker dies.
@@ -116,11 +103,7 @@ describe("a sweep on the pool", function () {
         await new Promise((next) => setTimeout(next, 20));
       }
       assert.ok(kills >= 2, `${kills} kills`);
-      let found = await openSweep(dir);
-      // A process that was killed just now may still seem to be at work.
-      while (found.status !== "finished") {
-        found = await (await attachSweep(dir)).live({ stream: { write: () => true } });
-      }
+      const found = await finish(dir);
       for (const [i, { id, scores }] of expected.points.entries()) {
         assert.deepEqual(found.points[i]?.status, "finished");
         assert.equal(found.points[i]?.scores?.trainLoss, scores?.trainLoss);
@@ -171,7 +154,7 @@ describe("a sweep on the pool", function () {
     withFolder(async (dir) => {
       const { lStep, mu, data } = options;
       const warm = { ...options, combinations: ["Q"] as const, warmStart: true, dir };
-      const found = await (await sweep(warm)).live({ stream: { write: () => true } });
+      const found = await (await sweep(warm)).live(silent);
       const q = (bits: number) => compress(net).each(["fc1", "out"], quantize({ bits }));
       const first = await q(1).run({ data, lStep, mu });
       const second = await q(2).run({ data, lStep, mu, warmStart: first.state });
@@ -201,7 +184,7 @@ describe("a sweep on the pool", function () {
             bad: { none: (start) => start.layer("out", prune({ count: 1 })) },
           },
         })
-      ).live({ stream: { write: () => true } });
+      ).live(silent);
       assert.deepEqual(
         found.points.map(({ status }) => status),
         ["finished", "hopeless"],
@@ -218,7 +201,7 @@ describe("a sweep on the pool", function () {
       const lStep = sgd({ rate: 1e39, epochs: 1, batch: 300 });
       const { points, ...found } = await (
         await sweep({ ...options, combinations, lStep, mu: [1e-40], dir })
-      ).live({ stream: { write: () => true } });
+      ).live(silent);
       assert.ok(points.every(({ status, attempts }) => status === "failed" && attempts === 1));
       assert.match(points[0]?.message ?? "", /LC_DIVERGED: L step 1/);
       const { "text/plain": text, "text/html": html } = found[displaySymbol]() as Record<
@@ -238,7 +221,7 @@ describe("a sweep on the pool", function () {
         combinations: { Q: { "1 bit": quantize({ bits: 1 }) } },
         dir,
       };
-      const found = await (await sweep(own)).live({ stream: { write: () => true } });
+      const found = await (await sweep(own)).live(silent);
       assert.equal(found.points[0]?.status, "finished");
       assert.ok((await readFile(join(dir, "data.bin"))).length > 300 * 784);
     }));

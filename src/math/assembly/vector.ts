@@ -100,7 +100,8 @@ export function addScaled(y: usize, x: usize, scale: f64, bytes: usize): void {
 }
 
 /**
- * Gram–Schmidt, twice, on rows from…rows−1 of x, those before being orthonormal already.
+ * Gram–Schmidt on rows from…rows−1 of x, those before being orthonormal already. A row that has lost more than half of its
+ * squared norm goes through it twice (Daniel, Gragg, Kaufman & Stewart 1976, doi:10.1090/S0025-5718-1976-0431641-8).
  * @returns The first row of which nothing but rounding was left, for the caller to replace; `rows` when there is none.
  */
 export function orthonormalise(
@@ -111,10 +112,12 @@ export function orthonormalise(
   for (let row = from; row < rows; row++) {
     const xi = x + row * stride;
     const before = dot(xi, xi, bytes);
+    let after = before;
     for (let turn = 0; turn < 2; turn++) {
       for (let xj = x; xj < xi; xj += stride) addScaled(xi, xj, -dot(xi, xj, bytes), bytes);
+      after = dot(xi, xi, bytes);
+      if (after > 0.5 * before) break;
     }
-    const after = dot(xi, xi, bytes);
     if (!(after > 1e-24 * before)) return row;
     const scale = 1 / sqrt(after);
     for (let at = xi; at < xi + bytes; at += 8) store<f64>(at, load<f64>(at) * scale);
