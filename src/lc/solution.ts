@@ -7,7 +7,7 @@ import { type Table, table } from "../table/table.ts";
 import { escapeMarkup, grouped } from "../text.ts";
 import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
-import { flopsOf, sizeOf } from "./size.ts";
+import { flopsOf, sizeOf, storedBits } from "./size.ts";
 import type { LCState } from "./state.ts";
 import { parametersOf, type Task, taskPlace } from "./task.ts";
 
@@ -204,7 +204,7 @@ function storageOf(
     return {
       layers,
       before: befores[i] as number,
-      parts: parts.map((part, p) => ({ name: part.name, bits: part.bits(own[p]) })),
+      parts: parts.map((part, p) => ({ name: part.name, bits: storedBits(part, own[p]) })),
     };
   });
   if (restBits === 0) return rows;

@@ -311,12 +311,14 @@ function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array 
     case 4: {
       const from = at();
       const length = rng.below(16);
-      return Uint8Array.of(...bytes.subarray(0, from), ...bytes.subarray(from + length));
+      return new Uint8Array(
+        Buffer.concat([bytes.subarray(0, from), bytes.subarray(from + length)]),
+      );
     }
     default: {
       const from = at();
       const to = Math.min(bytes.length, from + rng.below(16));
-      return Uint8Array.of(...bytes.subarray(0, to), ...bytes.subarray(from));
+      return new Uint8Array(Buffer.concat([bytes.subarray(0, to), bytes.subarray(from)]));
     }
   }
 }

@@ -109,6 +109,12 @@ describe("a saved network", () => {
       assert.equal(back.bits, solution.bits);
       assert.equal(back.ratio, solution.ratio);
       assert.deepStrictEqual(back.file, size);
+      if (!entropy) {
+        assert.deepEqual(
+          solution.storage.flatMap(({ layers, parts }) => (layers.length > 0 ? parts : [])),
+          size.parts.map(({ compression, bytes }) => ({ name: compression, bits: 8 * bytes })),
+        );
+      }
       const total = solution.table.toRecords().at(-1) as Record<string, number>;
       if (entropy) assert.ok(8 * size.data < (total["bits after"] as number));
       else assert.equal(8 * size.data, total["bits after"]);
