@@ -10,7 +10,7 @@ export interface Grid {
   readonly joined?: readonly Grid[];
 }
 
-/** Where θ of one part goes, number by number; see `packed` here and in coded.ts for what becomes of them. */
+/** Where θ of one part goes, in the order in which it will be read: packed (here) or coded arithmetically (coded.ts). */
 export interface Sink {
   /** A whole number that belongs to the description of a part: it is kept in the header. */
   count(value: number): void;
