@@ -19,6 +19,7 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
   lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
       -p NAME=VALUE                                    set a parameter, after the cell tagged "parameters"; JSON or text
   lclab sweep status | attach | stop FOLDER            say where a sweep stands; go on with it and follow; stop it
+  lclab inspect FILE.safetensors [--json]              list the layers and parts of a saved network and their bytes
   lclab worker [--redis URL] [--queue NAME]            do points of sweeps that are in a BullMQ queue
       --concurrency N --threads N                      points at a time, and threads of each; default 1 and all cores
   lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
@@ -109,6 +110,18 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     if (action === undefined || dir === undefined || positionals.length !== 2)
       throw new UsageError(`lclab sweep: write lclab sweep ${sweepActions.join(" | ")} FOLDER`);
     return sweepCommand(action, dir);
+  },
+  async inspect(args) {
+    const { values, positionals } = parse("inspect", {
+      args,
+      allowPositionals: true,
+      options: { json: { type: "boolean" } },
+    });
+    const [path] = positionals;
+    if (path === undefined || positionals.length !== 1)
+      throw new UsageError("lclab inspect: write lclab inspect FILE.safetensors");
+    const { inspectCommand } = await import("../src/files/command.ts");
+    return inspectCommand(path, values.json ?? false);
   },
   async worker(args) {
     const { values } = parse("worker", {

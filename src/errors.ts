@@ -6,7 +6,8 @@ export type LCErrorCode =
   | "LC_DISK"
   | "LC_STATE"
   | "LC_ENGINE"
-  | "LC_MEMORY";
+  | "LC_MEMORY"
+  | "LC_FILE";
 
 /** A run-time failure of lclab: `code` is stable and meant for programs, `message` for people. */
 export class LCError extends Error {

@@ -69,6 +69,7 @@ export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
+export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
 export {
   type Compressed,
   exportOnnx,
@@ -76,6 +77,7 @@ export {
   type OnnxOptions,
   toOnnx,
 } from "./files/onnx.ts";
+export { type LoadedModel, load, save } from "./files/save.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
 export { fisher } from "./lc/fisher.ts";

@@ -239,6 +239,9 @@ export function sum(
     }
   }
   const parts = terms.flatMap(partsOf);
+  if (parts.length < 2) {
+    throw new RangeError(`plus: a sum has two parts or more, got ${parts.length}.`);
+  }
   const checked = settings(parts.length, options);
   const specs = parts.map((part) => part.spec);
   const costs = parts.some((part) => part.cost);

@@ -50,7 +50,7 @@ const factories: Record<string, (spec: never) => unknown> = {
 export function fromSpec(spec: CompressionSpec): Compression<unknown> {
   const { kind, ...given } = spec;
   const options: Record<string, unknown> = { ...given };
-  const factory = factories[kind];
+  const factory = Object.hasOwn(factories, kind) ? factories[kind] : undefined;
   if (!factory) {
     throw new RangeError(
       `fromSpec: unknown compression "${kind}". The built-in ones are ${Object.keys(factories).join(", ")}.`,

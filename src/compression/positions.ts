@@ -4,7 +4,15 @@
  * number of positions are part of a file's header.
  */
 export function gapBits(indices: ArrayLike<number>): number {
-  if (indices.length === 0) return 0;
+  return indices.length === 0 ? 0 : packedGaps(indices).bits;
+}
+
+/** The b of `gapBits`: bits of a symbol. The smallest if several are best; there must be a position. */
+export function gapWidth(indices: ArrayLike<number>): number {
+  return packedGaps(indices).width;
+}
+
+function packedGaps(indices: ArrayLike<number>): { bits: number; width: number } {
   const gaps = histogram(indices.length, (i) => {
     const before = i > 0 ? (indices[i - 1] as number) : -1;
     return (indices[i] as number) - before - 1;
@@ -31,7 +39,7 @@ export function toolkitGapBits(indices: ArrayLike<number>): number {
     let symbols = 0;
     for (const [gap, count] of gaps) symbols += count * (Math.floor(gap / full) + 1);
     return symbols;
-  });
+  }).bits;
 }
 
 /** How often each gap occurs: far fewer than there are positions. */
@@ -44,9 +52,12 @@ function histogram(length: number, gapOf: (i: number) => number): Map<number, nu
   return counts;
 }
 
-/** Least b · symbols(2ᵇ − 1) over b = `from`…32. */
-function best(from: number, symbols: (full: number) => number): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let b = from; b <= 32; b++) least = Math.min(least, b * symbols(0xffffffff >>> (32 - b)));
+/** Least b · symbols(2ᵇ − 1) over b = `from`…32, and that b. */
+function best(from: number, symbols: (full: number) => number): { bits: number; width: number } {
+  let least = { bits: Number.POSITIVE_INFINITY, width: from };
+  for (let width = from; width <= 32; width++) {
+    const bits = width * symbols(0xffffffff >>> (32 - width));
+    if (bits < least.bits) least = { bits, width };
+  }
   return least;
 }

@@ -34,29 +34,17 @@ interface Grouping {
  * @throws RangeError if `keep` or `count` is out of range, or there are fewer rows than `count`.
  */
 export function pruneRows(options: Kept): Compression<PrunedGroups> {
-  return groups("pruneRows", "rows", options, ({ cols }) => ({
-    height: 1,
-    width: cols,
-    across: 1,
-  }));
+  return groups("pruneRows", "rows", options);
 }
 
 /** Column pruning: as `pruneRows`, for columns (inputs of a dense layer, single kernel positions of a convolution). */
 export function pruneColumns(options: Kept): Compression<PrunedGroups> {
-  return groups("pruneColumns", "columns", options, ({ rows, cols }) => ({
-    height: rows,
-    width: 1,
-    across: cols,
-  }));
+  return groups("pruneColumns", "columns", options);
 }
 
 /** Channel pruning: as `pruneRows`, for input channels with their whole kernels in all filters. */
 export function pruneChannels(options: Kept): Compression<PrunedGroups> {
-  return groups("pruneChannels", "channels", options, (shape) => ({
-    height: shape.rows,
-    width: 1,
-    across: geometryOf(shape).channels,
-  }));
+  return groups("pruneChannels", "channels", options);
 }
 
 /**
@@ -76,7 +64,6 @@ export function pruneBlocks(
     "pruneBlocks",
     "blocks",
     options,
-    ({ cols }) => ({ height, width, across: cols / width }),
     { block: [height, width] },
     ({ rows, cols }, where) => {
       if (rows % height === 0 && cols % width === 0) return;
@@ -87,12 +74,33 @@ export function pruneBlocks(
   );
 }
 
+/** The groups of a shape for the spec of a group pruning. */
+export function groupingOf(
+  { kind, block }: { readonly kind: string; readonly block?: Block },
+  shape: Shape,
+): Grouping {
+  const { rows, cols } = shape;
+  switch (kind) {
+    case "pruneRows":
+      return { height: 1, width: cols, across: 1 };
+    case "pruneColumns":
+      return { height: rows, width: 1, across: cols };
+    case "pruneChannels":
+      return { height: rows, width: 1, across: geometryOf(shape).channels };
+    default: {
+      const [height, width] = block as Block;
+      return { height, width, across: cols / width };
+    }
+  }
+}
+
+type Block = readonly [height: number, width: number];
+
 function groups(
   kind: string,
   things: string,
   options: Kept,
-  groupingOf: (shape: Shape) => Grouping,
-  more: { readonly block?: readonly number[] } = {},
+  more: { readonly block?: Block } = {},
   divides: (shape: Shape, where: string) => void = () => {},
 ): Compression<PrunedGroups> {
   const { kappa, label, spec } = keptOf(kind, things, options);
@@ -106,11 +114,11 @@ function groups(
     joint: { role: "correction" },
     check(shape, where) {
       divides(shape, where);
-      const all = countOf(shape, groupingOf(shape));
+      const all = countOf(shape, groupingOf({ kind, ...more }, shape));
       checkKept(kind, kappa(all), all, where, ` ${things}`);
     },
     cStep(w, { importance }) {
-      const grouping = groupingOf(w);
+      const grouping = groupingOf({ kind, ...more }, w);
       const norms = new Float64Array(countOf(w, grouping));
       eachWeight(w, grouping, (at, group) => {
         const x = w.data[at] as number;
@@ -126,11 +134,13 @@ function groups(
   });
 }
 
-function countOf({ rows }: Shape, { height, across }: Grouping): number {
+/** How many groups there are. */
+export function countOf({ rows }: Shape, { height, across }: Grouping): number {
   return (rows / height) * across;
 }
 
-function eachWeight(
+/** Visits all weights, row-major, with the group of each. */
+export function eachWeight(
   { rows, cols }: Shape,
   { height, width, across }: Grouping,
   visit: (at: number, group: number) => void,

@@ -25,10 +25,7 @@ export function pruneNM<Values = Float32Array>(options: {
   }
   checkValues("pruneNM", "values", values as Compression<unknown> | undefined);
   const inner = valuesSpec(values as Compression<unknown> | undefined);
-  // With compressed values a run may keep fewer: then every number of kept weights needs its patterns.
-  let patterns = choose(of, keep);
-  for (let k = 0; values && k < keep; k++) patterns += choose(of, k);
-  const runBits = bitsFor(patterns);
+  const runBits = bitsFor(patternsOf(keep, of, values !== undefined));
   return defineCompression<Pruned<Values>>({
     name: `prune(${keep}:${of}${values ? `, ${values.name}` : ""})`,
     exact: values === undefined || values.joint?.role === "fixed",
@@ -76,8 +73,18 @@ function divisors(cols: number, keep: number): string {
     : "Use prune({ keep }) for this layer.";
 }
 
+/**
+ * Which weights of a run can be kept: `keep` of them, or if `fewer` (their values are compressed, and may be worth less than
+ * nothing) any number up to that.
+ */
+export function patternsOf(keep: number, of: number, fewer: boolean): number {
+  let patterns = choose(of, keep);
+  for (let k = 0; fewer && k < keep; k++) patterns += choose(of, k);
+  return patterns;
+}
+
 /** Binomial coefficient, exact up to 16 of 32. */
-function choose(n: number, k: number): number {
+export function choose(n: number, k: number): number {
   let product = 1;
   for (let i = 1; i <= k; i++) product = (product * (n - k + i)) / i;
   return product;

@@ -13,7 +13,7 @@ import {
   type Scheme,
   schemeOf,
 } from "./factors.ts";
-import { geometryOf, uses } from "./geometry.ts";
+import { geometryOf, type Shape, uses } from "./geometry.ts";
 import { alphaOf } from "./penalty.ts";
 
 /** θ of a rank selection: U V of the rank found, or the matrix itself where that is cheaper. */
@@ -75,11 +75,7 @@ export function rankSelection(options: {
     solve(w, { mu, importance }) {
       const height = heightOf(w, scheme);
       const shape = { rows: w.rows, cols: w.cols, height };
-      const geometry = geometryOf(w);
-      const [perRank, whole] =
-        criterion === "storage"
-          ? [numbersPerRank(shape), w.rows * w.cols]
-          : [flopsPerRank(shape, geometry), 2 * w.rows * w.cols * uses(geometry)];
+      const { perRank, whole } = chargesOf(criterion, w, height);
       const price = ((normalized ? alpha * squaredNorm(w.data) : alpha) * 2) / mu;
       const matrix = factoredMatrix(w, height);
       const { u, v, rank, left, ...certificate } = above(matrix, price * perRank, importance);
@@ -103,6 +99,22 @@ export function rankSelection(options: {
         ? 2 * theta.dense.length * uses(geometry)
         : theta.rank * flopsPerRank(theta, geometry),
   });
+}
+
+/** C(1), with which C(r) grows, and C of the dense matrix. */
+export function chargesOf(
+  criterion: "storage" | "flops",
+  w: Shape,
+  height: number,
+): { readonly perRank: number; readonly whole: number } {
+  const shape = { rows: w.rows, cols: w.cols, height };
+  const geometry = geometryOf(w);
+  return criterion === "storage"
+    ? { perRank: numbersPerRank(shape), whole: w.rows * w.cols }
+    : {
+        perRank: flopsPerRank(shape, geometry),
+        whole: 2 * w.rows * w.cols * uses(geometry),
+      };
 }
 
 /**

@@ -13,7 +13,8 @@ export function scaledGrid(
   };
 }
 
-function levelsOf(scale: number, steps: number): Float32Array {
+/** The grid with a scale, float32. */
+export function levelsOf(scale: number, steps: number): Float32Array {
   if (scale === 0) return Float32Array.of(0);
   return Float32Array.from({ length: 2 * steps + 1 }, (_, k) => scale * (k - steps));
 }

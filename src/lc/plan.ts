@@ -1,6 +1,12 @@
 import type { Compression } from "../compression/contract.ts";
 import { shapeOf } from "../math/matrix.ts";
-import { model as checkModel, type Model, unknownLayer, type Weights } from "../net/network.ts";
+import {
+  model as checkModel,
+  type Model,
+  type Network,
+  unknownLayer,
+  type Weights,
+} from "../net/network.ts";
 import { RecordedRun } from "../runs/recorder.ts";
 import { LcRun, type Run } from "./algorithm.ts";
 import { type DirectOptions, direct } from "./direct.ts";
@@ -52,7 +58,7 @@ export function compress<Names extends string>(model: Model<Names>): Plan<Names>
 
 function plan(model: Model, tasks: readonly Task[]): Plan<string, Record<string, unknown>> {
   const extended = (added: readonly Task[]): never => {
-    check(model, tasks, added);
+    checkTasks(model.network, tasks, added);
     return plan(model, Object.freeze([...tasks, ...added])) as never;
   };
   const self: Plan<string, Record<string, unknown>> = shownPlan({
@@ -126,8 +132,9 @@ function checkWeighted(tasks: readonly Task[], importance: Weights = {}): void {
   }
 }
 
-function check(model: Model, tasks: readonly Task[], added: readonly Task[]): void {
-  const names = model.network.names;
+/** @throws RangeError if a layer of `added` is unknown or taken by `tasks`, or its compression does not fit it. */
+export function checkTasks(network: Network, tasks: readonly Task[], added: readonly Task[]): void {
+  const { names } = network;
   const taken = new Map(
     tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)),
   );
@@ -147,14 +154,14 @@ function check(model: Model, tasks: readonly Task[], added: readonly Task[]): vo
       }
       taken.set(layer, task.compression.name);
     }
-    const parameters = parametersOf(model, task);
+    const parameters = parametersOf({ network }, task);
     if (parameters.length > 1 && !task.compression.elementwise) {
       throw new RangeError(
         `compress: ${task.compression.name} acts on a matrix, not jointly on ${parameters.map(shapeOf).join(", ")}. Write .each(names, …) for one θ per layer.`,
       );
     }
-    const shape = taskShape(model.network, parameters);
-    task.compression.check(shape, taskPlace(model.network, task, parameters));
+    const shape = taskShape(network, parameters);
+    task.compression.check(shape, taskPlace(network, task, parameters));
   }
 }
 

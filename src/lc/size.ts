@@ -5,7 +5,7 @@ import { layerGeometry, parametersOf, type Task } from "./task.ts";
 
 /** Storage of a compressed network. */
 export interface Size {
-  /** Bits of each task's θ. */
+  /** Bits of each task's θ: with "packed" accounting whole bytes for each part of a sum, as a file has them (see `save`). */
   readonly tasks: readonly number[];
   /** Bits of the compressed layers together. */
   readonly bits: number;
@@ -29,9 +29,20 @@ export function sizeOf(
     all += rows * cols;
     if (!(compressible && compressed.has(layer))) rest += rows * cols;
   }
-  const perTask = tasks.map(({ compression }, i) => compression.bits(thetas[i], accounting));
+  const perTask = tasks.map(({ compression }, i) =>
+    accounting === "packed"
+      ? storedBits(compression, thetas[i])
+      : compression.bits(thetas[i], accounting),
+  );
   const bits = perTask.reduce((total, b) => total + b, 0);
   return { tasks: perTask, bits, restBits: 32 * rest, ratio: (32 * all) / (bits + 32 * rest) };
+}
+
+/** Bits of θ in a file: each part of a sum begins at a whole byte. */
+export function storedBits(compression: Compression<unknown>, theta: unknown): number {
+  const parts = partsOf(compression);
+  const thetas = parts.length > 1 ? (theta as readonly unknown[]) : [theta];
+  return parts.reduce((bits, part, i) => bits + 8 * Math.ceil(part.bits(thetas[i]) / 8), 0);
 }
 
 /** Multiplications and additions of one inference. */

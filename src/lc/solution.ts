@@ -7,7 +7,7 @@ import { type Table, table } from "../table/table.ts";
 import { escapeMarkup, grouped } from "../text.ts";
 import { distances, pick } from "./arrays.ts";
 import type { Progress } from "./progress.ts";
-import { flopsOf, sizeOf } from "./size.ts";
+import { flopsOf, sizeOf, storedBits } from "./size.ts";
 import type { LCState } from "./state.ts";
 import { parametersOf, type Task, taskPlace } from "./task.ts";
 
@@ -19,11 +19,13 @@ export interface Solution<Thetas = Record<string, unknown>> extends Displayable 
   readonly status: Status;
   /** The compressed network: Δ(Θ) in the compressed layers, learned biases and other layers as they are. */
   readonly model: Model;
+  /** Which layers are compressed how. */
+  readonly tasks: readonly Task[];
   /** θ of each compressed layer; layers of a joint task share theirs. */
   readonly thetas: Thetas;
   /** ‖w − Δ(Θ)‖² over all compressed layers, w the learned (for direct compression: the given) weights. */
   readonly distortion: number;
-  /** Bits of the compressed layers. */
+  /** Bits of the compressed layers, as `save` stores them. */
   readonly bits: number;
   /** Compression ratio ρ of the whole network. */
   readonly ratio: number;
@@ -157,6 +159,7 @@ export function solutionOf(parts: {
   const result: Solution = {
     status,
     model: shownModel(model.network, { ...rest, ...deltas }),
+    tasks,
     thetas: Object.fromEntries(named),
     distortion,
     bits: size.bits,
@@ -201,7 +204,7 @@ function storageOf(
     return {
       layers,
       before: befores[i] as number,
-      parts: parts.map((part, p) => ({ name: part.name, bits: part.bits(own[p]) })),
+      parts: parts.map((part, p) => ({ name: part.name, bits: storedBits(part, own[p]) })),
     };
   });
   if (restBits === 0) return rows;

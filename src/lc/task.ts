@@ -9,7 +9,10 @@ export interface Task {
 }
 
 /** The weight matrices of a task's layers, in order. */
-export function parametersOf(model: Model, task: Pick<Task, "layers">): Parameter[] {
+export function parametersOf(
+  model: Pick<Model, "network">,
+  task: Pick<Task, "layers">,
+): Parameter[] {
   return task.layers.map(
     (name) => model.network.parameters.find((p) => p.compressible && p.layer === name) as Parameter,
   );

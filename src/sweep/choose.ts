@@ -5,7 +5,7 @@ import { cStepper } from "../lc/c-step.ts";
 import { fisher } from "../lc/fisher.ts";
 import { stopSignal } from "../lc/interrupt.ts";
 import { compress, type Plan } from "../lc/plan.ts";
-import { flopsOf } from "../lc/size.ts";
+import { flopsOf, storedBits } from "../lc/size.ts";
 import { layerGeometry, parametersOf, taskImportance, taskView } from "../lc/task.ts";
 import type { Model, Parameter, Weights } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
@@ -144,7 +144,7 @@ async function price(
     const away = (view.data[i] as number) - (delta[i] as number);
     error += (weights ? (weights[i] as number) : 1) * away * away;
   }
-  const bits = compression.bits(theta, "packed");
+  const bits = storedBits(compression, theta);
   const flops = compression.flops(theta, layerGeometry(net.network, layer));
   return { layer, compression, bits, flops, error };
 }

@@ -85,7 +85,7 @@ export async function netChecks(model: Reference, data: Dataset): Promise<Check[
 }
 
 /** A row of the table of direct compressions. */
-interface DirectRow {
+export interface DirectRow {
   readonly name: string;
   readonly search: string;
   readonly plan: (model: Reference) => Plan<string, unknown>;
@@ -111,7 +111,7 @@ const each = (c: Compression<unknown>) => (m: Reference) =>
 const joint = (c: Compression<unknown>) => (m: Reference) =>
   compress(m).joint(all, c) as unknown as Plan<string, unknown>;
 
-const directRows: readonly DirectRow[] = [
+export const directRows: readonly DirectRow[] = [
   row(
     "K = 2 per layer",
     "lloyd",

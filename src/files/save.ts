@@ -1,0 +1,111 @@
+import { open } from "node:fs/promises";
+import { LCError } from "../errors.ts";
+import { sizeOf } from "../lc/size.ts";
+import { type Displayable, displaySymbol } from "../notebook.ts";
+import { writeDurably } from "../runs/durable.ts";
+import type { Table } from "../table/table.ts";
+import { escapeMarkup, grouped } from "../text.ts";
+import { type CompressedModel, decodeFile, encodeFile, type FileSize } from "./file.ts";
+import { fileTable } from "./file-table.ts";
+
+/** A compressed network that was read from a file. */
+export interface LoadedModel extends CompressedModel, Displayable {
+  /** Bits of the compressed layers and ρ of the whole network, packed: as in the table of the solution that was saved. */
+  readonly bits: number;
+  readonly ratio: number;
+  /** Bytes of the file and of its parts. */
+  readonly file: FileSize;
+  /** A row per part. */
+  readonly table: Table;
+}
+
+/** 4 GiB. */
+const MOST_BYTES = 2 ** 32;
+
+/**
+ * Saves a compressed network as one safetensors file: θ of every layer as small as the size table counts it – codes of
+ * ⌈log₂K⌉ bits, positions as gaps, factors, half precision –, all other parameters as float32, checksummed. `load` gives back θ and
+ * the network to the same bytes; Python's safetensors opens the file too. docs/format.md describes every byte.
+ * @param solution A solution, or what `load` gave.
+ * @param options `entropy`: codes, positions and numbers are coded arithmetically where that is smaller; takes about 0.2 s per
+ *   million weights, also to load. Default false: the file's data then have exactly `(solution.bits + rest bits) / 8` bytes.
+ * @returns Bytes of the file and of its parts.
+ * @throws RangeError if a compression is not a built-in one; LCError LC_DISK if the file cannot be written; what was
+ *   there is kept; LC_FILE if the header would have more than 2 MiB.
+ * @example
+ * await save(solution, "lenet300.safetensors");
+ * const { model } = await load("lenet300.safetensors");
+ */
+export async function save(
+  solution: CompressedModel,
+  path: string,
+  options: { readonly entropy?: boolean } = {},
+): Promise<FileSize> {
+  const { entropy = false } = options;
+  if (typeof entropy !== "boolean") {
+    throw new RangeError(`save: entropy must be true or false, got ${JSON.stringify(entropy)}.`);
+  }
+  const { bytes, size } = encodeFile(solution, entropy);
+  await writeDurably(path, bytes);
+  return size;
+}
+
+/**
+ * Reads what `save` wrote: the network with its compressed weights, the compressions and θ.
+ * @param options `maxBytes`: memory that reading it may take, from the shapes in its header, before anything is decoded; default 4 GiB.
+ * @throws LCError LC_FILE if the file is damaged, of another kind or version, inconsistent, or too large; LC_DISK if it cannot be read.
+ */
+export async function load(
+  path: string,
+  options: { readonly maxBytes?: number } = {},
+): Promise<LoadedModel> {
+  const { maxBytes = MOST_BYTES } = options;
+  if (!(maxBytes > 0)) {
+    throw new RangeError(`load: maxBytes must be a number above 0, got ${maxBytes}.`);
+  }
+  const bytes = await read(path, maxBytes);
+  try {
+    const { size, ...compressed } = decodeFile(bytes, maxBytes);
+    return loaded(compressed, size);
+  } catch (cause) {
+    if (!(cause instanceof LCError)) throw cause;
+    throw new LCError("LC_FILE", `${path}: ${cause.message.replace(/^LC_FILE: /, "")}`, { cause });
+  }
+}
+
+async function read(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      if (size > maxBytes) {
+        throw new LCError(
+          "LC_FILE",
+          `${path}: the file has ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}.`,
+        );
+      }
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof LCError) throw cause;
+    throw new LCError("LC_DISK", `cannot read ${path}: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function loaded(compressed: CompressedModel, file: FileSize): LoadedModel {
+  const { model, tasks, thetas } = compressed;
+  const own = tasks.map(({ layers }) => thetas[layers[0] as string]);
+  const { bits, ratio } = sizeOf(model.network, tasks, own);
+  const table = fileTable(compressed, file);
+  const facts = `${model.network.name}: ${grouped(file.bytes)} bytes, ${grouped(file.data)} of them data`;
+  return Object.freeze({
+    ...compressed,
+    ...{ bits, ratio, file, table },
+    [displaySymbol]: () => ({
+      "text/plain": `${facts}\n${table.toText()}`,
+      "text/html": `<p><b>${escapeMarkup(facts)}</b></p>${table.toHTML()}`,
+    }),
+  });
+}
