@@ -113,13 +113,20 @@ export function frameReader<T>(
         data = data.subarray(at + broken.length);
         continue;
       }
+      if (isNoHead(data)) {
+        ended = true;
+        garbled();
+        return;
+      }
       if (size === undefined || data.length < size) {
         needed = size ?? 8;
         break;
       }
       const { buffers, json } = split(data);
-      if (json.includes(broken[0] as number)) {
-        needed = size + 1; // the mark begins here, and goes on in the next chunk
+      const mark = json.indexOf(broken[0] as number);
+      const begun = json.subarray(mark);
+      if (mark >= 0 && begun.equals(broken.subarray(0, begun.length))) {
+        needed = size + 1; // the mark goes on in the next chunk
         break;
       }
       data = data.subarray(size);
@@ -136,6 +143,12 @@ export function frameReader<T>(
     chunks = data.length > 0 ? [data] : [];
     available = data.length;
   };
+}
+
+/** A head with so many buffers or such a length, and no mark in sight that would say where a broken one ended. */
+function isNoHead(data: Buffer): boolean {
+  if (data.length < 8 + broken.length) return false;
+  return data.readUInt32LE(4) > 1e6 || data.readUInt32LE(0) > 2 ** 31;
 }
 
 function frameSize(data: Buffer): number | undefined {

@@ -181,11 +181,9 @@ async function keepRecords(from: string, to: string, ids: readonly string[]): Pr
   const runs = ids.flatMap((id) => [`points/${id}/run.json`, `points/${id}/journal.jsonl`]);
   for (const file of ["sweep.json", "journal.jsonl", ...runs]) {
     let text = await readFile(join(from, file), "utf8");
-    const own: [string, string][] = [
-      [process.env.LCLAB_DATA ?? "", "$LCLAB_DATA"],
-      [hostname(), "localhost"],
-    ];
-    for (const [what, instead] of own) if (what !== "") text = text.replaceAll(what, instead);
+    text = text.replaceAll(`"host":${JSON.stringify(hostname())}`, '"host":"localhost"');
+    const data = process.env.LCLAB_DATA;
+    if (data) text = text.replaceAll(join(resolve(data), "/"), "$LCLAB_DATA/");
     await mkdir(dirname(join(to, file)), { recursive: true });
     await writeFile(join(to, file), text);
   }

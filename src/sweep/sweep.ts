@@ -192,6 +192,8 @@ function sweepIn(dir: string): Sweep {
         last = view;
         for (const point of view.points) {
           if (!hasEnded(point) || told.has(point.id)) continue;
+          // The supervisor at work may try it again.
+          if (point.status === "crashed" && view.status === "running") continue;
           told.add(point.id);
           yield point;
         }

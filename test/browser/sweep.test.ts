@@ -79,7 +79,9 @@ describe("a sweep in JupyterLab", function () {
     assert.equal(status, "running");
     assert.ok(supervisor);
     await lab.startCell(2);
-    await says(1, "running", points.filter((point) => point.status === "finished").length);
+    // A fast machine may be through by now.
+    const before = points.filter((point) => point.status === "finished").length;
+    await says(1, "(?:running|finished)", before);
     await lab.cellEnded();
     assert.equal(await value(2), "'finished'");
     await says(1, "finished", 8);

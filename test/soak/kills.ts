@@ -73,7 +73,7 @@ export async function killAt(
       const victim = busy[rng.below(Math.max(1, busy.length))];
       if (victim) {
         if (worker) await worker();
-        else process.kill(victim.owner.pid, "SIGKILL");
+        else if (!killed(victim.owner.pid)) continue;
         const hit = worker ? await firstDead(busy) : victim;
         if (hit) {
           return {
@@ -99,5 +99,15 @@ export async function killAt(
       await wait(20);
     }
     return undefined;
+  }
+}
+
+/** Whether it was still there. */
+function killed(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
   }
 }

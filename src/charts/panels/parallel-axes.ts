@@ -112,7 +112,7 @@ function scaled(title: string, scale: Axis["scale"], values: readonly number[]):
   const low = all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const high = all.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   // One value, or none, has an axis around it.
-  const pad = high > low ? 0 : scale === "log" ? 0.3 : Math.max(Math.abs(low) * 0.1, 1e-12);
+  const pad = high > low ? 0 : scale === "log" ? 0.3 : Math.abs(low) * 0.1 || 1;
   const range: Range = [low - pad, high + pad];
   const at = (value: number): number =>
     (coordinate(axis, value) - range[0]) / (range[1] - range[0]);

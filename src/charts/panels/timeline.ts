@@ -1,6 +1,6 @@
 import type { Chart, Series } from "../chart.ts";
 import { type Figure, figure } from "../figure.ts";
-import { duration } from "../numbers.ts";
+import { duration, short } from "../numbers.ts";
 import { grey, styleOf } from "../palette.ts";
 import { nameWidth, rowHeightFor, rowTicks } from "./rows.ts";
 
@@ -52,12 +52,12 @@ export function timeline({
   const { unit, ms } = unitOf(ended - began);
   const rows = lanes(all);
   const count = Math.max(0, ...rows.values()) + 1;
-  const labels = Array.from({ length: count }, (_, i) => `worker ${i + 1}`);
+  const labels = Array.from({ length: count }, (_, i) => `lane ${i + 1}`);
   const at = (time: number): number => (time - began) / ms;
   const title = "Timeline of the sweep";
   const points = new Set(all.map(({ id }) => id)).size;
   const busy = all.reduce((total, { from, to }) => total + to - from, 0);
-  const subtitle = `${all.length} ${all.length === 1 ? "attempt" : "attempts"} at ${points} ${points === 1 ? "point" : "points"} in ${duration((ended - began) / 1000)} · ${(busy / (ended - began) || 1).toPrecision(2)} at a time`;
+  const subtitle = `${all.length} ${all.length === 1 ? "attempt" : "attempts"} at ${points} ${points === 1 ? "point" : "points"} in ${duration((ended - began) / 1000)} · ${short(busy / (ended - began) || 1)} at a time`;
   const chart: Chart = {
     title,
     ...(all.length > 0 ? { subtitle } : {}),
@@ -113,7 +113,7 @@ export function timeline({
     ],
     summary: `${title}: ${all.length > 0 ? subtitle : "no attempts yet"}`,
     table: {
-      columns: ["point", "attempt", "worker", `from (${unit})`, `to (${unit})`, "end"],
+      columns: ["point", "attempt", "lane", `from (${unit})`, `to (${unit})`, "end"],
       rows: all.map((one) => [
         ...[one.id, one.attempt, (rows.get(one) as number) + 1, at(one.from), at(one.to)],
         names[one.end],

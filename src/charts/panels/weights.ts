@@ -87,7 +87,8 @@ function lastLine({ layers, codebooks: all }: WeightSummary): string {
 
 function thinned(columns: readonly Column[]): readonly Column[] {
   const every = Math.ceil(columns.length / COLUMNS);
-  return columns.filter((_, i) => i % every === 0);
+  // Counted from the end: the last state is there.
+  return columns.filter((_, i) => (columns.length - 1 - i) % every === 0);
 }
 
 /** One series for each shade, so that a drawing is a few paths. */
@@ -104,7 +105,7 @@ function histogram(columns: readonly Column[], panel: number): Series[] {
   const [from, size] = [low - pad, (high - low + 2 * pad) / ROWS];
   const density = finite.map(({ summary }) => spread(summary, from, size));
   const fullest = density.flat().reduce((a, b) => Math.max(a, b), 0);
-  const wide = (finite[1]?.step ?? 1) - (finite[0]?.step ?? 0);
+  const wide = finite[1] && finite[0] ? finite[1].step - finite[0].step : 1;
   return Array.from({ length: SHADES }, (_, shade): Series => {
     const cells = density.flatMap((column, c) =>
       column.flatMap((value, r) => {

@@ -42,6 +42,23 @@ describe("frames", () => {
       }
   });
 
+  it("that have an impossible head, or a byte 255 that begins no mark, end the reading", () => {
+    for (const nonsense of [
+      "junk of thirty-two bytes, no head.",
+      "\x03\0\0\0\0\0\0\0\xff\x01\x02",
+    ]) {
+      const received: unknown[] = [];
+      let garbled = 0;
+      const read = frameReader<object>(
+        (frame) => received.push(frame),
+        () => garbled++,
+      );
+      read(Buffer.from(nonsense, "latin1"));
+      read(encodeFrame({ n: 1 }));
+      assert.deepEqual([received, garbled], [[], 1]);
+    }
+  });
+
   it("that are none end the reading", () => {
     const received: unknown[] = [];
     let garbled = 0;
