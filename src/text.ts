@@ -1,8 +1,11 @@
 /** The entry of `names` closest to `word` by edit distance, if it is close enough to be meant. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   let best: string | undefined;
+  // The distance takes the product of both lengths; nobody mistypes names as long as that.
+  if (word.length > LONGEST_NAME) return undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const name of names) {
+    if (name.length > LONGEST_NAME) continue;
     const distance = editDistance(word, name);
     if (distance < bestDistance) {
       best = name;
@@ -11,6 +14,8 @@ export function nearest(word: string, names: readonly string[]): string | undefi
   }
   return best;
 }
+
+const LONGEST_NAME = 200;
 
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -52,6 +52,9 @@ const losses: readonly Loss[] = ["softmaxCrossEntropy", "squaredError"];
 
 /** Starts of a sum's search: it is run on a single 0 where a sum stands for no weights, and must end. */
 const MOST_STARTS = 10_000;
+/** Of a sum that does not say, and the orders that it tries besides (alternation.ts). */
+const DEFAULT_STARTS = 10;
+const ORDERS = 6;
 
 /**
  * The network and the tasks in a description.
@@ -166,12 +169,17 @@ function partIn(
   return { counts: counts as number[], bits, ...(coded ? { coded } : {}) };
 }
 
-function checkStarts(spec: object): void {
-  for (const [key, value] of Object.entries(spec)) {
-    if (key === "starts" && !(value <= MOST_STARTS)) {
-      throw bad(`a sum must have at most ${MOST_STARTS} starts, got ${value}`);
-    }
-    if (typeof value === "object" && value !== null) checkStarts(value);
+/** Sums within sums search in each search of the outer one. */
+function checkStarts(spec: object, outer = 1): void {
+  const { kind, starts = DEFAULT_STARTS } = spec as { kind?: unknown; starts?: unknown };
+  const searches = kind === "sum" ? outer * (Number(starts) + ORDERS) : outer;
+  if (!(searches <= MOST_STARTS + ORDERS)) {
+    throw bad(
+      `a sum must have at most ${MOST_STARTS} starts, those of sums within it counted for each, got ${searches}`,
+    );
+  }
+  for (const value of Object.values(spec)) {
+    if (typeof value === "object" && value !== null) checkStarts(value, searches);
   }
 }
 

@@ -1,4 +1,4 @@
-import { LCError } from "../errors.ts";
+import { isLCError, LCError } from "../errors.ts";
 import type { Tensor } from "./streams.ts";
 
 /** Bytes of one number. */
@@ -99,11 +99,13 @@ export function parseJson(text: string): unknown {
       }
     } else if (c === 0x7d || c === 0x5d) depth--;
   }
-  // With an underscore written as an escape it would not be seen; nobody who means well writes that.
-  if (/"__proto__"\s*:|\\u005f/i.test(text)) throw bad('its JSON has a key "__proto__"');
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (key, value) => {
+      if (key === "__proto__") throw bad('its JSON has a key "__proto__"');
+      return value;
+    });
   } catch (cause) {
+    if (isLCError(cause)) throw cause;
     throw bad(`its JSON cannot be read: ${(cause as Error).message}`);
   }
 }
