@@ -37,8 +37,8 @@ export type Compressed = Pick<Solution, "model" | "thetas">;
  * dropout is left out.
  *
  * The weights of a solution stay compressed in the file: codes of 1, 2, 4, 8 or 16 bits with their codebook, kept values
- * with the gaps between their positions, factors (by themselves as two layers), half precision; sums as sums. A compression of
- * one's own is written as plain weights.
+ * with the gaps between their positions, factors (by themselves as two layers), half precision; sums as sums. What has no
+ * such form – a compression of one's own, factors or kept values that are pruned themselves – is written as plain weights; `table` says so.
  * @throws RangeError for a layer that ONNX has no form for, or a mean of the wrong length; LCError LC_MEMORY beyond 2 GB.
  * @example
  * toOnnx(lenet300()).length > 4 * 266_610   //=> true

@@ -8,8 +8,8 @@ import type { Parameter } from "../net/network.ts";
 const keeps = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2];
 
 /**
- * The default candidates of a layer: Q, P, L and sums of two, all with low-bit insides – a kept weight in 4 bits costs a quarter of
- * one in 32, its position included, and is hardly worse. Factors only where they save. Sums start once, empty: the learning
+ * The default candidates of a layer: Q, P, L and sums of two, all with low-bit insides – a kept weight in 4 bits costs about a
+ * quarter of one in 32, its position included. Factors only where they save. Sums start once, empty: the learning
  * that follows starts each of its C steps from the one before.
  */
 export function candidates(_layer: string, { rows, cols }: Parameter): Compression<unknown>[] {

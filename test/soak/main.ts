@@ -4,7 +4,7 @@
  *
  *     npm run soak -- [--seed N]      moments and victims of the kills, default 1; needs redis-server
  *
- * Takes about three minutes and ends itself after ten. Ends with 1 on any difference, 2 if it cannot run.
+ * Ends itself after ten minutes. Ends with 1 on any difference, 2 if it cannot run.
  */
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
