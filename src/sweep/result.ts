@@ -29,6 +29,7 @@ export interface SweepResult extends Displayable {
   readonly front: readonly SweepPoint[];
   /** Every attempt at a point, for `figures.timeline`. */
   readonly timeline: Timeline;
+  /** A row per point. Its distance is ‖w − Δ(Θ)‖ / ‖w‖ when it was scored last: near 0, learning has come to its end. */
   readonly table: Table;
   /** Error–compression curves of the finished points, with direct compression in grey. */
   readonly figure: Figure;
@@ -53,7 +54,7 @@ export function resultOf(view: SweepView): SweepResult {
     reference: spec.reference,
     points,
     front,
-    timeline: timelineOf(view.journal, status === "running" ? Date.now() : undefined),
+    timeline: timelineOf(view.journal, view.starts, status === "running" ? Date.now() : undefined),
     table: details,
     figure: drawn,
     [displaySymbol]: () => {
@@ -135,6 +136,7 @@ function tableOf(points: readonly SweepPoint[]): Table {
       { name: "ratio", format: (x) => `${x.toPrecision(3)} ×` },
       { name: "training loss", format: (x) => x.toPrecision(3) },
       { name: "test error %", format: (x) => x.toFixed(2) },
+      { name: "distance", format: (x) => x.toPrecision(2) },
       { name: "direct: test error %", format: (x) => x.toFixed(2) },
       { name: "attempts" },
       { name: "note" },
@@ -142,6 +144,7 @@ function tableOf(points: readonly SweepPoint[]): Table {
     points.map(({ combination, level, seed, status, scores, direct, attempts, message }) => [
       ...[combination, level, seed, status],
       ...[scores?.ratio ?? null, scores?.trainLoss ?? null, scores?.testError ?? null],
+      ...[scores?.distance ?? null],
       ...[direct?.testError ?? null, attempts, message ?? ""],
     ]),
   );

@@ -2,10 +2,16 @@ import type { Timeline, TimelineAttempt } from "../charts/panels/timeline.ts";
 import type { SweepEntry } from "./journal.ts";
 
 /**
- * What a sweep's journal says of its attempts.
+ * What a sweep's journal, and those of its runs, say of its attempts. An attempt begins with its run: given out to a queue or a
+ * cluster, it may wait for long.
+ * @param starts When processes began at a point's run, in milliseconds since 1970, by the point's id.
  * @param now Until when attempts of a supervisor at work have run, in milliseconds since 1970; undefined if none is at work.
  */
-export function timelineOf(entries: readonly SweepEntry[], now: number | undefined): Timeline {
+export function timelineOf(
+  entries: readonly SweepEntry[],
+  starts: ReadonlyMap<string, readonly number[]>,
+  now: number | undefined,
+): Timeline {
   const attempts: TimelineAttempt[] = [];
   const stops: number[] = [];
   const open = new Map<string, Pick<TimelineAttempt, "attempt" | "from">>();
@@ -13,7 +19,11 @@ export function timelineOf(entries: readonly SweepEntry[], now: number | undefin
     const begun = open.get(id);
     if (!begun) return;
     open.delete(id);
-    attempts.push({ id, ...begun, to: Math.max(begun.from, to), end });
+    // The clock of another machine may be a little off.
+    const start = starts.get(id)?.find((time) => time >= begun.from && time <= to);
+    // It has not begun, or its end says nothing of it.
+    if (start === undefined && ["running", "stopped", "lost"].includes(end)) return;
+    attempts.push({ id, ...begun, from: start ?? begun.from, to: Math.max(begun.from, to), end });
   };
   const closeAll = (to: number, end: TimelineAttempt["end"]): void => {
     for (const id of [...open.keys()]) close(id, to, end);

@@ -295,7 +295,7 @@ describe("a sweep's speed", () => {
   const view = (change: Partial<SweepView>): SweepView => ({
     ...{ dir: "", status: "running", supervisor: null, supervisors: 1, seconds: 185 },
     executor: { kind: "pool", workers: 2, threads: 1 },
-    ...{ points: [], journal: [] },
+    ...{ points: [], journal: [], starts: new Map() },
     spec: {
       ...{ network: { name: "n" }, data: { name: "d" } },
       reference: { trainLoss: 1, testError: 1 },

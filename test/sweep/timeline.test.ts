@@ -10,8 +10,17 @@ const begin = (seconds: number): SweepEntry => ({
 const attempt = (seconds: number, id: string, number: number): SweepEntry => ({
   ...{ type: "attempt", time: at(seconds), id, attempt: number },
 });
-const shown = (entries: readonly SweepEntry[], now?: number) => {
-  const { attempts, stops } = timelineOf(entries, now);
+/** When runs began by the point's id; by default with their attempts. */
+const startsOf = (entries: readonly SweepEntry[]): Record<string, number[]> => {
+  const starts: Record<string, number[]> = {};
+  for (const entry of entries) {
+    if (entry.type !== "attempt") continue;
+    starts[entry.id] = [...(starts[entry.id] ?? []), Date.parse(entry.time)];
+  }
+  return starts;
+};
+const shown = (entries: readonly SweepEntry[], now?: number, starts = startsOf(entries)) => {
+  const { attempts, stops } = timelineOf(entries, new Map(Object.entries(starts)), now);
   return {
     attempts: attempts.map((a) => `${a.id}${a.attempt} ${a.from / 1000}–${a.to / 1000} ${a.end}`),
     stops: stops.map((ms) => ms / 1000),
@@ -58,6 +67,21 @@ describe("the timeline of a sweep's journal", () => {
     assert.deepEqual(shown([begin(0), attempt(1, "a", 1), attempt(4, "a", 2)], 5000).attempts, [
       "a1 1–4 stopped",
       "a2 4–5 running",
+    ]);
+  });
+
+  it("has attempts from where their runs began, not from when they were given out", () => {
+    const entries: SweepEntry[] = [
+      begin(0),
+      ...["a", "b", "c"].map((id) => attempt(1, id, 1)),
+      { type: "crash", time: at(4), id: "c", message: "not found" },
+      attempt(4, "c", 2),
+      { type: "end", time: at(6), id: "a", status: "finished" },
+    ];
+    assert.deepEqual(shown(entries, 9000, { a: [3000], c: [7000] }).attempts, [
+      "c1 1–4 crash",
+      "a1 3–6 finished",
+      "c2 7–9 running",
     ]);
   });
 
