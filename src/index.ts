@@ -131,16 +131,11 @@ export {
 } from "./runs/open.ts";
 export type { RunRecord } from "./runs/record.ts";
 export { candidates } from "./sweep/candidates.ts";
-export {
-  type Allocation,
-  type Budget,
-  type ChooseOptions,
-  choose,
-  type Front,
-} from "./sweep/choose.ts";
+export { type ChooseOptions, choose } from "./sweep/choose.ts";
 export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
 export { bull, pool, slurm } from "./sweep/executors.ts";
 export type { SweepPoint } from "./sweep/follow.ts";
+export type { Allocation, Budget, Front } from "./sweep/front.ts";
 export type { SweepResult } from "./sweep/result.ts";
 export {
   attachSweep,

@@ -112,6 +112,12 @@ describe("choose", function () {
     );
     assert.throws(() => front.best({ minRatio: 0 }), /minRatio must be a number above 0, got 0/);
     assert.ok(front.allocations.some(({ bits }) => bits === front.knee().bits));
+    const [all, knee] = front.figure.chart.series;
+    assert.deepEqual(
+      all?.x,
+      front.allocations.map(({ bits }) => bits / 8),
+    );
+    assert.deepEqual([knee?.x, knee?.y], [[front.knee().bits / 8], [front.knee().error]]);
     const { "text/plain": text } = small[displaySymbol]() as { "text/plain": string };
     assert.match(text, /small: \d+(\.\d+)? × smaller, \d+ bytes/);
   });
