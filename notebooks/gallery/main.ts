@@ -89,7 +89,7 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
       ["L+P", { rank: [1], keep: [0.01] }, { rank: [2], keep: [0.02] }],
     ],
     lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.95 }),
-    mu: geometric({ from: 1e-2, factor: 1.4, steps: 16 }),
+    mu: geometric({ from: 1e-2, factor: 1.5, steps: 13 }),
   },
 };
 
@@ -155,7 +155,7 @@ function pageOf(
   const caution =
     lost.length === 0
       ? ""
-      : `${lost.map(({ combination, level }) => `${combination} ${level}`).join(", ")} ${single ? "ends" : "end"} at chance (a loss of ${chance.toFixed(2)} or more): so few steps are not enough for ${single ? "it" : "them"}. `;
+      : `${lost.map(({ combination, level }) => `${combination} ${level}`).join(", ")} ${single ? "ends" : "end"} at chance, with a loss of ${chance.toFixed(2)} or more. `;
   return `# ${figure.chart.title}
 
 ![Error–compression curves](figure.svg)
@@ -190,7 +190,13 @@ function ranked(points: readonly SweepPoint[], size: 0 | 1): string {
 
 /** The sweep in `dir`, or a new one from a reference trained for it. */
 async function begin(dir: string, what: Exhibit): Promise<Sweep> {
-  if (existsSync(join(dir, "sweep.json"))) return attachSweep(dir);
+  if (existsSync(join(dir, "sweep.json"))) {
+    const { lStep, mu } = await readSpec(dir);
+    if (JSON.stringify([lStep, mu]) !== JSON.stringify([what.lStep, what.mu])) {
+      throw new Error(`gallery: ${dir} holds a sweep of another schedule. Remove it.`);
+    }
+    return attachSweep(dir);
+  }
   const data = await what.data();
   const net = what.reference.net();
   const combinations = combinationsOf(net, what.curves);

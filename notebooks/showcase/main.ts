@@ -2,7 +2,8 @@
  * `npm run showcase`: the reference toolkit's six trained combinations of its LeNet300 on MNIST, with the full schedule: 40 LC steps,
  * 820 epochs of 60,000 images each. A run that was stopped goes on; one that has ended is only shown.
  */
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -13,12 +14,13 @@ import { save } from "../../src/files/save.ts";
 import type { Progress } from "../../src/lc/progress.ts";
 import { geometric, schedules } from "../../src/lc/schedules.ts";
 import { files } from "../../src/runs/folder.ts";
+import { openRun } from "../../src/runs/open.ts";
 import { version } from "../../src/runs/record.ts";
 import { table } from "../../src/table/table.ts";
 import { referenceLenet300 } from "../../test/support/reference.ts";
 import { type Row, rows } from "./rows.ts";
 
-const help = `npm run showcase -- [ROW …] [--dir DIR] [--threads N]
+const help = `npm run showcase -- [ROW …] [--dir DIR] [--threads N] [--draw]
 
 Trains rows of the reference toolkit's showcase, keeps each one's record and result in notebooks/showcase/ROW, and writes
 docs/showcase.md of those that are done.
@@ -66,7 +68,7 @@ interface Result {
   readonly epochs: number;
   /** Of all processes that worked on it. */
   readonly seconds: number;
-  /** Seconds of an epoch with evaluation left out, the median: what does not depend on pauses. */
+  /** Of an epoch of an L step, the median. */
   readonly epochSeconds: number;
   readonly seed: number;
   readonly machine: string;
@@ -75,6 +77,11 @@ interface Result {
 }
 
 async function train({ id, rate, mu, plan }: Row): Promise<void> {
+  const to = folderOf(id);
+  if (existsSync(join(to, "result.json"))) {
+    console.log(`${id}: done already`);
+    return;
+  }
   const net = await referenceLenet300();
   if (!net) throw new Error("showcase: LCLAB_DATA is not set.");
   const dir = resolve(values.dir, id);
@@ -104,12 +111,12 @@ async function train({ id, rate, mu, plan }: Row): Promise<void> {
     const { history, trainLoss = Number.NaN, testError = Number.NaN, ratio } = value;
     const packed = await save(value, join(dir, "packed.safetensors"));
     const coded = await save(value, join(dir, "coded.safetensors"), { entropy: true });
+    const times = { seconds: (await openRun(dir)).seconds, epochSeconds: epochSeconds(history) };
     const result: Result = {
       ...{ testError, trainLoss, ratio, bytes: packed.bytes, codedBytes: coded.bytes },
-      ...{ epochs: history.at(-1)?.epochsDone ?? 0, ...timesOf(history), seed: 1 },
+      ...{ epochs: history.at(-1)?.epochsDone ?? 0, ...times, seed: 1 },
       ...{ machine: machine(), node: process.version, lclab: version() },
     };
-    const to = folderOf(id);
     await mkdir(to, { recursive: true });
     await writeFile(join(to, "result.json"), `${JSON.stringify(result, null, 2)}\n`);
     const record = await readFile(join(dir, files.record), "utf8");
@@ -123,29 +130,22 @@ function folderOf(id: string): string {
   return fileURLToPath(new URL(id, import.meta.url));
 }
 
-/** Each process counts its seconds from 0. */
-function timesOf(history: readonly Progress[]): { seconds: number; epochSeconds: number } {
-  let [total, before] = [0, 0];
-  const epochs: number[] = [];
-  for (const [i, { kind, seconds }] of history.entries()) {
-    const took = seconds >= before ? seconds - before : seconds;
-    total += took;
-    before = seconds;
-    if (kind === "epoch" && history[i - 1]?.kind === "epoch") epochs.push(took);
-  }
-  epochs.sort((a, b) => a - b);
-  return { seconds: total, epochSeconds: epochs[epochs.length >> 1] ?? Number.NaN };
+/** Median of the epochs that follow another one of the same process. */
+function epochSeconds(history: readonly Progress[]): number {
+  const took = history.flatMap(({ kind, seconds }, i) => {
+    const before = history[i - 1];
+    const follows = kind === "epoch" && before?.kind === "epoch" && before.seconds < seconds;
+    return follows ? [seconds - before.seconds] : [];
+  });
+  return took.sort((a, b) => a - b)[took.length >> 1] ?? Number.NaN;
 }
 
 async function page(): Promise<string> {
   const done: (Row & { readonly result: Result })[] = [];
   for (const row of rows) {
     const path = join(folderOf(row.id), "result.json");
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (there) done.push({ ...row, result: JSON.parse(await readFile(path, "utf8")) as Result });
+    if (!existsSync(path)) continue;
+    done.push({ ...row, result: JSON.parse(await readFile(path, "utf8")) as Result });
   }
   const left = rows.filter(({ id }) => !done.some((row) => row.id === id));
   const two = (x: number): string => x.toFixed(2);

@@ -149,6 +149,9 @@ export class Follower {
     this.#worked = this.#workedBefore + (time - this.#since);
     if (entry.type === "stop") this.#message = entry.message;
     if (entry.type === "attempt") {
+      // What its crashes said is over.
+      const { message: _, ...point } = this.#points.get(entry.id) as SweepPoint;
+      this.#points.set(entry.id, point);
       this.#change(entry.id, {
         ...{ status: "running", attempts: entry.attempt },
         ...(entry.from === undefined ? {} : { from: entry.from }),

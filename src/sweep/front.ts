@@ -163,6 +163,12 @@ export function frontOf(
     },
     cSteps,
     best(budget: Budget) {
+      const given = Object.keys(budget);
+      if (given.length !== 1) {
+        throw new RangeError(
+          `best: one budget of maxBytes, minRatio, maxFlops must be given, got ${given.join(" and ") || "none"}.`,
+        );
+      }
       if ("maxFlops" in budget) {
         positive("maxFlops", budget.maxFlops);
         const fixed = layers.reduce(

@@ -84,7 +84,10 @@ export function figureOf(view: SweepView): Figure {
     { reference: spec.reference, title: `${spec.network.name} on ${spec.data.name}` },
   ).chart;
   const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${pace(view)}${elsewhere(view)}${message === undefined ? "" : ` · ${message}`}`;
-  return figure({ ...chart, subtitle });
+  return figure({
+    ...chart,
+    subtitle: chart.subtitle === undefined ? subtitle : `${subtitle} · ${chart.subtitle}`,
+  });
 }
 
 function curvePoint(point: SweepPoint, direct: boolean): ErrorCompressionPoint[] {

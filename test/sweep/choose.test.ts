@@ -110,6 +110,10 @@ describe("choose", function () {
       () => front.best({ maxFlops: 10 }),
       /no allocation has at most 10 FLOPs; the fewest are \d+ FLOPs\. Give candidates/,
     );
+    assert.throws(
+      () => front.best({ minRatio: 2, maxBytes: 9 }),
+      /one budget .* must be given, got minRatio and maxBytes/,
+    );
     assert.throws(() => front.best({ minRatio: 0 }), /minRatio must be a number above 0, got 0/);
     assert.ok(front.allocations.some(({ bits }) => bits === front.knee().bits));
     const [all, knee] = front.figure.chart.series;

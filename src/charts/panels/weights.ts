@@ -185,7 +185,7 @@ function spreadOver(values: readonly number[], full: readonly number[]): number[
     }
   }
   const spread = new Array<number>(full.length).fill(Number.NaN);
-  for (let [i, k] = [values.length, full.length]; i > 0; k--) {
+  for (let [i, k] = [values.length, full.length]; i > 0 && k > 0; k--) {
     if (at(i, k) === at(i, k - 1)) continue;
     spread[k - 1] = values[--i] as number;
   }
