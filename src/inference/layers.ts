@@ -128,8 +128,8 @@ function productOp(
   const args = { w, x, y, add: add ? 1 : 0, ...end };
   const of = { layer: node.layer, tasks: 0 };
   const panel = 32 * cols;
-  // A result tile, cursors, panels (assembly/packed-product.ts).
-  const before = 128 + 64 * Math.ceil(parts / 4);
+  // A result tile, kept weights, cursors, panels (assembly/packed-product.ts).
+  const before = 128 + 2048 + 64 * Math.ceil(parts / 4);
   if (!window) {
     const sides = { xPanels: panels(cols), yPanels: panels(rows) };
     return {

@@ -103,7 +103,7 @@ function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: 
   else if (kernel == layout.KERNEL_DROPOUT) dropoutRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_RESPONSE_NORM) responseNormRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_RESPONSE_NORM_INPUT) responseNormInputRows(args, begin, end, control);
-  else if (kernel == layout.KERNEL_PACKED_DENSE) packedDenseRows(args, begin, end, scratch);
+  else if (kernel == layout.KERNEL_PACKED_DENSE) packedDenseRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_PACKED_CONV) packedConvRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_SQUARED) squaredRows(args, begin, end, control);
   else unreachable();

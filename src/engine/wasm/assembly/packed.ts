@@ -7,6 +7,9 @@ import {
  * the register tile. A dense layer never exists: the next panel takes the place of this one.
  */
 
+/** Kept weights that are decoded at a time. */
+export const KEPT_AT_ONCE: usize = 256;
+
 /** Cursor of a part with kept weights: bits of gaps read, the position after the last weight, weights done. */
 const CURSOR: usize = 16;
 
@@ -30,7 +33,7 @@ export function panelRows(matrix: usize, j: usize): usize {
 }
 
 /** Sum of all parts, panel `j`. Panels are asked for in order, from 0. Columns past the outputs are zero. */
-export function unpack(matrix: usize, j: usize, tile: usize, cursors: usize): void {
+export function unpack(matrix: usize, j: usize, tile: usize, cursors: usize, list: usize): void {
   const cols: usize = load<u32>(matrix, 4);
   const parts: usize = load<u32>(matrix, 8);
   const rows = panelRows(matrix, j);
@@ -40,7 +43,7 @@ export function unpack(matrix: usize, j: usize, tile: usize, cursors: usize): vo
   for (let i: usize = 0; i < parts; i++, part += PACKED_PART_BYTES) {
     const kind = load<i32>(part, 4);
     const width: usize = load<u32>(part, 16);
-    if (load<i32>(part)) addKept(part, j, rows, cols, tile, cursors + i * CURSOR);
+    if (load<i32>(part)) addKept(part, j, rows, cols, tile, cursors + i * CURSOR, list);
     else if (kind == NUMBERS_FLOATS) unpackFloats(part, j, rows, cols, tile, add);
     else if (kind == NUMBERS_HALVES) unpackHalves(part, j, rows, cols, tile, add);
     else if (kind == NUMBERS_TABLE) unpackTable(part, j, rows, cols, tile, add);
@@ -100,13 +103,21 @@ function halves(bits: v128): v128 {
   return v128.or(f32x4.mul(size, f32x4.splat(reinterpret<f32>(0x77800000))), sign);
 }
 
-/** Codes of one bit: for every output its own two levels. */
+/** Codes of one bit: for every output its own two levels. The first loop is the second one for the usual case. */
 function unpackBits(part: usize, j: usize, rows: usize, cols: usize, tile: usize, add: bool): void {
   const low = lanes(rows, 0), high = lanes(rows, 4);
   const a0 = v128.and(level(part, j, rows, 0, 0), low), a1 = v128.and(level(part, j, rows, 0, 1), low);
   const b0 = v128.and(level(part, j, rows, 4, 0), high), b1 = v128.and(level(part, j, rows, 4, 1), high);
   const first = i32x4(1, 2, 4, 8), last = i32x4(16, 32, 64, 128);
-  const from = <usize>load<u32>(part, 8) + j * cols;
+  let from = <usize>load<u32>(part, 8) + j * cols;
+  if (rows == 8 && !add) {
+    for (const end = from + cols; from < end; from++, tile += ROW_BYTES) {
+      const codes = v128.load8_splat(from);
+      v128.store(tile, v128.bitselect(a1, a0, i32x4.eq(v128.and(codes, first), first)));
+      v128.store(tile, v128.bitselect(b1, b0, i32x4.eq(v128.and(codes, last), last)), 16);
+    }
+    return;
+  }
   for (let k: usize = 0, bit: usize = 0; k < cols; k++, bit += rows, tile += ROW_BYTES) {
     const codes = i32x4.splat(load<u16>(from + bit / 8) >> <i32>(bit % 8));
     const a = v128.bitselect(a1, a0, i32x4.eq(v128.and(codes, first), first));
@@ -135,19 +146,14 @@ function unpackTable(part: usize, j: usize, rows: usize, cols: usize, tile: usiz
   const low = lanes(rows, 0), high = lanes(rows, 4);
   const table: usize = load<u32>(part, 12);
   const t0 = v128.load(table), t1 = v128.load(table, 16), t2 = v128.load(table, 32), t3 = v128.load(table, 48);
-  const width = load<i32>(part, 16);
-  // Multiplied by these, each lane has its own code in the highest bits.
+  const width: usize = load<u32>(part, 16);
   const up = i32x4(
-    1 << (32 - width), 1 << (32 - 2 * width), 1 << (32 - 3 * width), 1 << (32 - 4 * width),
+    1 << <i32>(32 - width), 1 << <i32>(32 - 2 * width), 1 << <i32>(32 - 3 * width), 1 << <i32>(32 - 4 * width),
   );
   const from = <usize>load<u32>(part, 8) + j * cols * width;
   const step = rows * width;
   for (let k: usize = 0, bit: usize = 0; k < cols; k++, bit += step, tile += ROW_BYTES) {
-    const bits = load<u64>(from + bit / 8) >> (bit % 8);
-    const a = i32x4.shr_u(i32x4.mul(i32x4.splat(<i32>bits), up), 32 - width);
-    const b = i32x4.shr_u(i32x4.mul(i32x4.splat(<i32>(bits >> (4 * width))), up), 32 - width);
-    const words = i16x8.narrow_i32x4_u(a, b);
-    const codes = i8x16.narrow_i16x8_u(words, words);
+    const codes = step == 32 ? nibbles(from + bit / 8) : eightCodes(from, bit, width, up);
     const b0 = v128.swizzle(t0, codes), b1 = v128.swizzle(t1, codes);
     const b2 = v128.swizzle(t2, codes), b3 = v128.swizzle(t3, codes);
     const lower = i8x16.shuffle(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -158,13 +164,43 @@ function unpackTable(part: usize, j: usize, rows: usize, cols: usize, tile: usiz
   }
 }
 
-/** Codes of any width, one by one. */
+/** Eight codes of 4 bits, a byte each. */
+// @ts-ignore: decorator
+@inline
+function nibbles(from: usize): v128 {
+  const bytes = v128.load32_zero(from);
+  const low = v128.and(bytes, i8x16.splat(15)), high = i8x16.shr_u(bytes, 4);
+  return i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+/** Eight codes of up to 4 bits, a byte each. Multiplied by `up`, each lane has its own code in the highest bits. */
+// @ts-ignore: decorator
+@inline
+function eightCodes(from: usize, bit: usize, width: usize, up: v128): v128 {
+  const bits = load<u64>(from + bit / 8) >> (bit % 8);
+  const down = <i32>(32 - width);
+  const a = i32x4.shr_u(i32x4.mul(i32x4.splat(<i32>bits), up), down);
+  const b = i32x4.shr_u(i32x4.mul(i32x4.splat(<i32>(bits >> (4 * width))), up), down);
+  const words = i16x8.narrow_i32x4_u(a, b);
+  return i8x16.narrow_i16x8_u(words, words);
+}
+
+/** Codes of any width, one by one; the first loop is for whole bytes. */
 function unpackCodes(part: usize, j: usize, rows: usize, cols: usize, tile: usize, add: bool): void {
   if (!add && rows < 8) memory.fill(tile, 0, cols * ROW_BYTES);
   const width: usize = load<u32>(part, 16), perRow: usize = load<u32>(part, 20);
   const from = <usize>load<u32>(part, 8) + j * cols * width;
   const levels = <usize>load<u32>(part, 12) + j * 8 * perRow;
   const mask = (1 << <u32>width) - 1;
+  if (rows == 8 && width == 8 && !perRow && !add) {
+    for (let i: usize = 0; i < cols * 8; i += 4, tile += 16) {
+      store<f32>(tile, load<f32>(levels + <usize>load<u8>(from + i) * 4));
+      store<f32>(tile, load<f32>(levels + <usize>load<u8>(from + i, 1) * 4), 4);
+      store<f32>(tile, load<f32>(levels + <usize>load<u8>(from + i, 2) * 4), 8);
+      store<f32>(tile, load<f32>(levels + <usize>load<u8>(from + i, 3) * 4), 12);
+    }
+    return;
+  }
   for (let k: usize = 0, bit: usize = 0; k < cols; k++, tile += ROW_BYTES) {
     for (let i: usize = 0; i < rows; i++, bit += width) {
       const code: usize = (load<u32>(from + bit / 8) >> <u32>(bit % 8)) & mask;
@@ -175,46 +211,63 @@ function unpackCodes(part: usize, j: usize, rows: usize, cols: usize, tile: usiz
   }
 }
 
-/** Goes to the next kept weight before position `end`, if there is one, and returns its position; else `end`. */
-export function nextKept(part: usize, cursor: usize, end: u32): u32 {
-  if (load<u32>(cursor, 8) == load<u32>(part, 24)) return end;
-  const gaps: usize = load<u32>(part, 28);
-  const width: u32 = load<u32>(part, 32);
-  const full: u32 = 0xffffffff >> (32 - width);
-  let bit = load<u32>(cursor);
-  let position = load<u32>(cursor, 4);
-  for (;;) {
-    const symbol = <u32>(load<u64>(gaps + bit / 8) >> (bit % 8)) & full;
-    bit += width;
-    position += symbol;
-    if (symbol < full) break;
+/**
+ * The next kept weights of panel `j`, at most KEPT_AT_ONCE, to `list`: u32 place in the tile, f32 number.
+ * @returns How many; 0 if there are no more.
+ */
+export function takeKept(part: usize, j: usize, rows: usize, cols: usize, cursor: usize, list: usize): usize {
+  const start = <u32>(j * 8 * cols), end = start + <u32>(rows * cols);
+  const kind = load<i32>(part, 4);
+  const data: usize = load<u32>(part, 8), levels: usize = load<u32>(part, 12), codeWidth: usize = load<u32>(part, 16);
+  const gaps: usize = load<u32>(part, 28), width: usize = load<u32>(part, 32);
+  const full: u32 = 0xffffffff >> (32 - <u32>width);
+  const first: usize = load<u32>(cursor, 8);
+  const most = min<usize>(<usize>load<u32>(part, 24) - first, KEPT_AT_ONCE);
+  let bit: usize = load<u32>(cursor), before: u32 = load<u32>(cursor, 4);
+  let count: usize = 0;
+  while (count < most) {
+    let position = before, next = bit, symbol = full;
+    while (symbol == full) {
+      symbol = <u32>(load<u64>(gaps + next / 8) >> (next % 8)) & full;
+      next += width;
+      position += symbol;
+    }
+    if (position >= end) break;
+    const to = list + count * 8;
+    const at = position - start;
+    store<u32>(to, rows == 8 ? at : at / <u32>rows * 8 + at % <u32>rows);
+    store<f32>(to, numberAt(kind, data, levels, codeWidth, first + count), 4);
+    bit = next;
+    before = position + 1;
+    count++;
   }
-  if (position >= end) return end;
-  store<u32>(cursor, bit);
-  store<u32>(cursor, position + 1, 4);
-  store<u32>(cursor, load<u32>(cursor, 8) + 1, 8);
-  return position;
+  store<u32>(cursor, <u32>bit);
+  store<u32>(cursor, before, 4);
+  store<u32>(cursor, <u32>(first + count), 8);
+  return count;
 }
 
-/** The number of the kept weight that `nextKept` went to. */
-export function keptNumber(part: usize, cursor: usize): f32 {
-  const index = <usize>load<u32>(cursor, 8) - 1;
-  const kind = load<i32>(part, 4);
-  const data: usize = load<u32>(part, 8);
+/** Number `index` of kept weights. */
+// @ts-ignore: decorator
+@inline
+function numberAt(kind: i32, data: usize, levels: usize, width: usize, index: usize): f32 {
   if (kind == NUMBERS_FLOATS) return load<f32>(data + index * 4);
   if (kind == NUMBERS_HALVES) return f32x4.extract_lane(halves(i32x4.splat(load<u16>(data + index * 2))), 0);
-  const width: usize = load<u32>(part, 16);
   const bit = index * width;
   const code: usize = (load<u32>(data + bit / 8) >> <u32>(bit % 8)) & ((1 << <u32>width) - 1);
-  return load<f32>(<usize>load<u32>(part, 12) + code * 4);
+  return load<f32>(levels + code * 4);
 }
 
 /** Adds the kept weights of panel `j`. */
-function addKept(part: usize, j: usize, rows: usize, cols: usize, tile: usize, cursor: usize): void {
-  const start = <u32>(j * 8 * cols), end = start + <u32>(rows * cols);
-  for (let position = nextKept(part, cursor, end); position < end; position = nextKept(part, cursor, end)) {
-    const at: usize = position - start;
-    const to = tile + at / rows * ROW_BYTES + at % rows * 4;
-    store<f32>(to, load<f32>(to) + keptNumber(part, cursor));
+function addKept(
+  part: usize, j: usize, rows: usize, cols: usize, tile: usize, cursor: usize, list: usize,
+): void {
+  for (;;) {
+    const past = list + takeKept(part, j, rows, cols, cursor, list) * 8;
+    if (past == list) return;
+    for (let i = list; i < past; i += 8) {
+      const to = tile + <usize>load<u32>(i) * 4;
+      store<f32>(to, load<f32>(to) + load<f32>(i, 4));
+    }
   }
 }
