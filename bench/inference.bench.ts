@@ -123,16 +123,16 @@ async function measured(
     const turn = { ours: await turnOf(ours, x, seconds), dense: await turnOf(dense, x, seconds) };
     if (round > 0) times.push(turn);
   }
-  const { weightBytes, packedBytes, passExamples } = ours.memory;
-  const perExample = (bytes: number) => Math.round(bytes / Math.min(batch, passExamples));
+  const { weightBytes, packedBytes } = ours.memory;
+  const read = ({ memory }: Predictor) => Math.round(memory.readBytes(batch) / batch);
   const best = (of: "ours" | "dense") => Math.min(...times.map((turn) => turn[of].best));
   return {
     batch,
     packed: packedBytes,
     resident: weightBytes,
     "dense bytes": dense.memory.weightBytes,
-    "read/example": perExample(weightBytes),
-    "dense read": perExample(dense.memory.weightBytes),
+    "read/example": read(ours),
+    "dense read": read(dense),
     ms: median(times.map((turn) => turn.ours.middle)).toFixed(3),
     "dense ms": median(times.map((turn) => turn.dense.middle)).toFixed(3),
     ratio: median(times.map((turn) => turn.ours.middle / turn.dense.middle)).toFixed(2),

@@ -118,22 +118,19 @@ export function windowOf(
   };
 }
 
-/**
- * Ops from the images to the outputs.
- * @param instead The ops of a node that does not have the usual ones.
- */
+/** How a forward pass is done. */
+interface Pass {
+  readonly from: "weight" | "other";
+  readonly training: boolean;
+  /** The ops of a node that does not have the usual ones. */
+  readonly instead?: (node: Node) => readonly Op[] | undefined;
+}
+
+/** Ops from the images to the outputs. */
 export function imageForward(
   context: ImageContext,
   buffers: ImageBuffers,
-  {
-    from,
-    training,
-    instead,
-  }: {
-    readonly from: "weight" | "other";
-    readonly training: boolean;
-    readonly instead?: (node: Node) => readonly Op[] | undefined;
-  },
+  { from, training, instead }: Pass,
 ): readonly Step[] {
   const { nodes, mean, zeros, slot } = context;
   const { value, norm, transformed } = buffers;
@@ -149,116 +146,115 @@ export function imageForward(
     const [x, y] = [source && value(source), value(node)];
     const activation = code(node.activation);
     const tasks = 0;
+    const clean = () => {
+      const unclean =
+        node.activation === "sigmoid" ||
+        spec.kind === "sigmoid" ||
+        (spec.kind === "globalAveragePool" && size(node.shape) % 8 > 0);
+      if (!unclean || isImage(node)) return;
+      row({ kernel: "clearPadding", layer, tasks, args: { x: y, columns: size(node.shape) } });
+    };
     const own = instead?.(node);
-    for (const op of own ?? []) row(op);
-    // What was done in another way needs the same cleaning.
-    if (!own)
-      switch (spec.kind) {
-        case "input": {
-          const args = { x: y, mean, ...augmentArgs(context.data) };
-          if (isImage(node)) {
-            const [height = 0, width = 0, channels = 0] = node.shape;
-            row({
-              kernel: "gatherImage",
-              layer,
-              tasks,
-              args: { ...args, height, width, channels },
-            });
-          } else {
-            row({ kernel: "gather", layer, tasks, args: { ...args, inputs: size(node.shape) } });
-          }
+    if (own) {
+      for (const op of own) row(op);
+      clean();
+      continue;
+    }
+    switch (spec.kind) {
+      case "input": {
+        const args = { x: y, mean, ...augmentArgs(context.data) };
+        if (isImage(node)) {
+          const [height = 0, width = 0, channels = 0] = node.shape;
+          row({ kernel: "gatherImage", layer, tasks, args: { ...args, height, width, channels } });
+        } else {
+          row({ kernel: "gather", layer, tasks, args: { ...args, inputs: size(node.shape) } });
+        }
+        break;
+      }
+      case "dense": {
+        const [xPanels, yPanels] = [panels(size(source.shape)), panels(size(node.shape))];
+        const args = { x, xPanels, w: at(node, "w"), b: at(node, "b") || zeros, y, yPanels };
+        row({ kernel: "dense", layer, tasks, args: { ...args, activation } });
+        break;
+      }
+      case "conv2d": {
+        const filters = spec.filters;
+        const u = transformed(node);
+        if (u) {
+          const w = slot(node.parameters[0]?.key ?? "");
+          const ops = transformOps(node, w, w[from], u);
+          // First of all, as the statistics below.
+          steps.unshift(...ops.map((op) => ({ axis: "tiles", op }) as const));
+          const args = { x, u: u.forward, b: at(node, "b"), y, filters, activation, add: 0 };
+          row({ kernel: "winograd", layer, tasks, args: { ...windowOf(node), ...args } });
           break;
         }
-        case "dense": {
-          const [xPanels, yPanels] = [panels(size(source.shape)), panels(size(node.shape))];
-          const args = { x, xPanels, w: at(node, "w"), b: at(node, "b") || zeros, y, yPanels };
-          row({ kernel: "dense", layer, tasks, args: { ...args, activation } });
-          break;
+        const args = { x, w: at(node, "w"), b: at(node, "b") || zeros, y, activation };
+        row({ kernel: "conv", layer, tasks, args: { ...windowOf(node), ...args, filters } });
+        break;
+      }
+      case "maxPool":
+      case "averagePool": {
+        const args = { ...windowOf(node), x, y, pool: poolCode(spec.kind) };
+        row({ kernel: "pool", layer, tasks, args });
+        break;
+      }
+      case "globalAveragePool":
+        row({ kernel: "globalAverage", layer, tasks, args: { x, y, ...extent(source) } }, true);
+        break;
+      case "flatten":
+        row({ kernel: "flatten", layer, tasks, args: { ...windowOf(node), x, y } }, true);
+        break;
+      case "add": {
+        const shortcut = node.inputs[1] as Node;
+        const args = { s: value(shortcut), x, y, panels: extent(node).panels, activation };
+        row({ kernel: "add", layer, tasks, args: { ...windowOf(node, shortcut), ...args } });
+        break;
+      }
+      case "batchNorm": {
+        const { coefficients, sums } = norm(node);
+        const size = extent(node);
+        const affine = { coefficients, gamma: at(node, "gamma"), beta: at(node, "beta") };
+        const epsilon = bits(spec.epsilon ?? 1e-5);
+        const tasks = size.panels;
+        if (training) {
+          row({ kernel: "channelSums", layer, tasks: 0, args: { a: x, b: x, ...size, sums } });
+          const args = { ...affine, epsilon, sums, ...size };
+          steps.push({ axis: "tiles", op: { kernel: "batchStatistics", layer, tasks, args } });
+        } else {
+          const args = {
+            ...affine,
+            epsilon,
+            mean: at(node, "mean"),
+            variance: at(node, "variance"),
+          };
+          // First of all: it needs no rows, and all of them share one phase.
+          steps.unshift({ axis: "tiles", op: { kernel: "fixedStatistics", layer, tasks, args } });
         }
-        case "conv2d": {
-          const filters = spec.filters;
-          const u = transformed(node);
-          if (u) {
-            const w = slot(node.parameters[0]?.key ?? "");
-            const ops = transformOps(node, w, w[from], u);
-            // First of all, as the statistics below.
-            steps.unshift(...ops.map((op) => ({ axis: "tiles", op }) as const));
-            const args = { x, u: u.forward, b: at(node, "b"), y, filters, activation, add: 0 };
-            row({ kernel: "winograd", layer, tasks, args: { ...windowOf(node), ...args } });
-            break;
-          }
-          const args = { x, w: at(node, "w"), b: at(node, "b") || zeros, y, activation };
-          row({ kernel: "conv", layer, tasks, args: { ...windowOf(node), ...args, filters } });
-          break;
+        const args = { z: x, y, ...size, coefficients, activation };
+        row({ kernel: "normalize", layer, tasks: 0, args });
+        break;
+      }
+      case "dropout":
+        if (training) {
+          row({ kernel: "dropout", layer, tasks, args: dropoutArgs(context, node, x, y, 0) });
         }
-        case "maxPool":
-        case "averagePool": {
-          const args = { ...windowOf(node), x, y, pool: poolCode(spec.kind) };
-          row({ kernel: "pool", layer, tasks, args });
-          break;
-        }
-        case "globalAveragePool":
-          row({ kernel: "globalAverage", layer, tasks, args: { x, y, ...extent(source) } }, true);
-          break;
-        case "flatten":
-          row({ kernel: "flatten", layer, tasks, args: { ...windowOf(node), x, y } }, true);
-          break;
-        case "add": {
-          const shortcut = node.inputs[1] as Node;
-          const args = { s: value(shortcut), x, y, panels: extent(node).panels, activation };
-          row({ kernel: "add", layer, tasks, args: { ...windowOf(node, shortcut), ...args } });
-          break;
-        }
-        case "batchNorm": {
-          const { coefficients, sums } = norm(node);
-          const size = extent(node);
-          const affine = { coefficients, gamma: at(node, "gamma"), beta: at(node, "beta") };
-          const epsilon = bits(spec.epsilon ?? 1e-5);
-          const tasks = size.panels;
-          if (training) {
-            row({ kernel: "channelSums", layer, tasks: 0, args: { a: x, b: x, ...size, sums } });
-            const args = { ...affine, epsilon, sums, ...size };
-            steps.push({ axis: "tiles", op: { kernel: "batchStatistics", layer, tasks, args } });
-          } else {
-            const args = {
-              ...affine,
-              epsilon,
-              mean: at(node, "mean"),
-              variance: at(node, "variance"),
-            };
-            // First of all: it needs no rows, and all of them share one phase.
-            steps.unshift({ axis: "tiles", op: { kernel: "fixedStatistics", layer, tasks, args } });
-          }
-          const args = { z: x, y, ...size, coefficients, activation };
-          row({ kernel: "normalize", layer, tasks: 0, args });
-          break;
-        }
-        case "dropout":
-          if (training) {
-            row({ kernel: "dropout", layer, tasks, args: dropoutArgs(context, node, x, y, 0) });
-          }
-          break;
-        case "localResponseNorm":
-          row({ kernel: "responseNorm", layer, tasks, args: { x, y, ...responseArgs(node) } });
-          break;
-        default: {
-          const kind = code(spec.kind);
-          if (isImage(node)) {
-            const args = { x, y, bytes: imageBytes(node.shape), activation: kind };
-            row({ kernel: "activateImage", layer, tasks, args });
-          } else {
-            const args = { x, y, panels: panels(size(node.shape)), activation: kind };
-            row({ kernel: "activate", layer, tasks, args });
-          }
+        break;
+      case "localResponseNorm":
+        row({ kernel: "responseNorm", layer, tasks, args: { x, y, ...responseArgs(node) } });
+        break;
+      default: {
+        const kind = code(spec.kind);
+        if (isImage(node)) {
+          const args = { x, y, bytes: imageBytes(node.shape), activation: kind };
+          row({ kernel: "activateImage", layer, tasks, args });
+        } else {
+          const args = { x, y, panels: panels(size(node.shape)), activation: kind };
+          row({ kernel: "activate", layer, tasks, args });
         }
       }
-    const unclean =
-      node.activation === "sigmoid" ||
-      spec.kind === "sigmoid" ||
-      (spec.kind === "globalAveragePool" && size(node.shape) % 8 > 0);
-    if (unclean && !isImage(node)) {
-      row({ kernel: "clearPadding", layer, tasks, args: { x: y, columns: size(node.shape) } });
     }
+    clean();
   }
   return steps;
 }

@@ -26,7 +26,7 @@ const EVALUATION_ROWS = 64;
 const FISHER_ROWS = 32;
 
 /** Examples a thread takes at a time through images: few, because one alone fills the cache. */
-const IMAGE_ROWS = 4;
+export const IMAGE_ROWS = 4;
 
 /** Bytes of a gradient tile before a thread's patches (assembly/conv.ts), and a line between threads. */
 const SCRATCH = 256 + 64;

@@ -2,6 +2,7 @@ import type { Part } from "../compression/parts.ts";
 import type { Split } from "../data/dataset.ts";
 import { checkSplit } from "../engine/checks.ts";
 import type { Evaluation } from "../engine/engine.ts";
+import { IMAGE_ROWS } from "../engine/image-program.ts";
 import { size } from "../engine/stages.ts";
 import type { CompressedModel } from "../files/file.ts";
 import { layerParts } from "../lc/layer-parts.ts";
@@ -15,9 +16,8 @@ import { Runner } from "./runner.ts";
 /** Bytes of a predictor. */
 export interface InferenceMemory {
   /**
-   * Resident bytes of all weights: what a pass reads of them, once for all its examples. Codes have ⌈log₂K⌉ bits, positions are gaps;
-   * up to 80 bytes more for each array, as arrays begin on a cache line. Of a plain convolution this is without Winograd's
-   * transformed weights, which `workBytes` has.
+   * Resident bytes of all weights. Codes have ⌈log₂K⌉ bits, positions are gaps; each array takes up to 63 bytes more, as the next begins on a
+   * cache line. Without Winograd's transformed weights of plain convolutions, which are in `workBytes`.
    */
   readonly weightBytes: number;
   /** Bytes of the data that `save` writes without entropy coding; of a plain model `denseBytes`. */
@@ -28,6 +28,11 @@ export interface InferenceMemory {
   readonly workBytes: number;
   /** Most examples of a pass, fixed by the network. */
   readonly passExamples: number;
+  /**
+   * Bytes of weights that a call with so many examples reads: those of dense layers once for each pass, those of layers that put out
+   * images once for every four examples of it.
+   */
+  readBytes(examples: number): number;
 }
 
 /** Runs a network, compressed or not. */
@@ -62,9 +67,9 @@ export interface InferenceOptions {
 
 /**
  * A network ready to predict: in WebAssembly, on the caller's thread, with other events let in between passes. The weights of a
- * compressed network stay as small as in its file: a layer is computed output panel by output panel (8 outputs), each unpacked into
- * the same small tile for all examples of a pass; low-rank matrices are two thin layers, and few kept weights by themselves are
- * multiplied one by one. Unpacked weights are Δ(θ) to the bit (sums of three parts or more are rounded twice).
+ * compressed network stay as small as in its file: 8 outputs of a layer at a time have their weights unpacked into a small tile, which
+ * serves many examples and is used again for the next 8. Low-rank matrices are two thin layers; at most 10 % kept weights by
+ * themselves are multiplied one by one. Unpacked weights are Δ(θ) to the bit, but for sums of three parts or more, which round twice.
  * @param of A solution, what `load` gave, or a plain model.
  * @throws RangeError for layers that the engine does not have, or a mean of the wrong length; LCError LC_MEMORY.
  * @example
@@ -99,7 +104,7 @@ export async function inference(
 }
 
 function memoryOf(
-  { weightBytes, bytes, chunk }: Inference,
+  { weightBytes, imageWeightBytes, bytes, chunk }: Inference,
   { network }: Model,
   compressed: CompressedModel | undefined,
 ): InferenceMemory {
@@ -113,6 +118,13 @@ function memoryOf(
     denseBytes: 4 * numbers,
     workBytes: bytes - weightBytes,
     passExamples: chunk,
+    readBytes: (examples: number) => {
+      const passes = Math.floor(examples / chunk);
+      const last = examples % chunk;
+      const fours = passes * Math.ceil(chunk / IMAGE_ROWS) + Math.ceil(last / IMAGE_ROWS);
+      const all = passes + Math.sign(last);
+      return all * (weightBytes - imageWeightBytes) + fours * imageWeightBytes;
+    },
   });
 }
 
@@ -147,7 +159,10 @@ function predictorOf(
 /** Index of the largest of each `outputs` numbers. */
 function classes(logits: Float32Array, outputs: number): Uint32Array {
   return Uint32Array.from({ length: logits.length / outputs }, (_, n) => {
-    const row = logits.subarray(n * outputs, (n + 1) * outputs);
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
+    let best = n * outputs;
+    for (let i = best + 1; i < (n + 1) * outputs; i++) {
+      if ((logits[i] as number) > (logits[best] as number)) best = i;
+    }
+    return best - n * outputs;
   });
 }

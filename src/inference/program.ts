@@ -1,11 +1,12 @@
 import type { Part } from "../compression/parts.ts";
 import { Arena, lines } from "../engine/arena.ts";
-import { graph, type Node } from "../engine/graph.ts";
+import { graph, isImage, type Node } from "../engine/graph.ts";
 import { type ImageContext, imageForward, takeImageBuffers } from "../engine/image-passes.ts";
 import { lossStep, phases, scratchBytes } from "../engine/image-program.ts";
 import { pack, paneledBytes, panels } from "../engine/packing.ts";
 import { encode, type Op, type Phase } from "../engine/program.ts";
 import type { Slot } from "../engine/slots.ts";
+import { size } from "../engine/stages.ts";
 import { COUNTERS, LINE } from "../engine/wasm/assembly/layout.ts";
 import type { Model, Network, Parameter, Shape } from "../net/network.ts";
 import { type LayerWeights, layerOps, layerWeights, widestOf } from "./layers.ts";
@@ -14,8 +15,9 @@ import { type Piece, WeightStore } from "./weights.ts";
 /** A network compiled for inference: offsets in an arena, and what is put there before anything runs. Pure data. */
 export interface Inference extends Passes {
   readonly pieces: readonly Piece[];
-  /** Of all weights in the arena, and of the arena. */
+  /** Bytes of all weights, of those of layers whose outputs are images, and of the arena. */
   readonly weightBytes: number;
+  readonly imageWeightBytes: number;
   readonly bytes: number;
 }
 
@@ -51,11 +53,9 @@ export function compileInference(
   model: Model,
   parts: ReadonlyMap<string, readonly Part[]>,
 ): Inference {
-  const nodes = graph(model.network);
+  const nodes = graph(withFlatInput(model.network));
   const arena = new Arena();
-  const start = arena.bytes;
   const weights = takeWeights(arena, model, nodes, parts);
-  const weightBytes = arena.bytes - start;
   const sizes = [1, 2, 4, 8, 16, 32, 64].map((n) => MOST_EXAMPLES / n);
   const fits = (examples: number) => {
     const trial = new Arena();
@@ -65,10 +65,20 @@ export function compileInference(
   const chunk = sizes.find(fits) ?? 1;
   const { programs, ...passes } = takePasses(arena, model.network, nodes, weights, chunk);
   const pieces = [...weights.pieces, ...programs];
-  return { ...passes, pieces, weightBytes, bytes: arena.bytes };
+  const { weightBytes, imageWeightBytes } = weights;
+  return { ...passes, pieces, weightBytes, imageWeightBytes, bytes: arena.bytes };
 }
 
-interface AllWeights {
+/** An image that is read only as a row of values is one from the start. */
+function withFlatInput(network: Network): Network {
+  const readsRows = network.layers.every(
+    ({ inputs, spec }) =>
+      !inputs.includes("input") || spec.kind === "dense" || spec.kind === "flatten",
+  );
+  return readsRows ? { ...network, input: [size(network.input)] } : network;
+}
+
+interface AllWeights extends Pick<Inference, "weightBytes" | "imageWeightBytes"> {
   readonly pieces: readonly Piece[];
   /** Plain parameters, by key. */
   readonly slots: ReadonlyMap<string, Slot>;
@@ -85,7 +95,10 @@ function takeWeights(
   const store = new WeightStore(arena);
   const slots = new Map<string, Slot>();
   const layers = new Map<Node, LayerWeights>();
+  const start = arena.bytes;
+  let imageWeightBytes = 0;
   for (const node of nodes) {
+    const before = arena.bytes;
     const isDense = node.spec.kind === "dense";
     for (const parameter of node.parameters) {
       const data = weights[parameter.key] as Float32Array;
@@ -97,8 +110,10 @@ function takeWeights(
         slots.set(parameter.key, plainSlot(store, parameter, data));
       }
     }
+    if (isImage(node)) imageWeightBytes += arena.bytes - before;
   }
-  return { pieces: store.pieces, slots, layers };
+  const weightBytes = arena.bytes - start;
+  return { pieces: store.pieces, slots, layers, weightBytes, imageWeightBytes };
 }
 
 function plainSlot(

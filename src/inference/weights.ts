@@ -8,9 +8,6 @@ import { widthOf } from "../files/models.ts";
 /** A summand with a number, or nothing, for each weight. */
 type Summand = Exclude<Part, { readonly kind: "lowRank" }>;
 
-/** Bytes that kernels may read, but do not use, behind an array. */
-const BEHIND = 16;
-
 /** Largest share of kept weights with which each is multiplied by itself. */
 const FEW = 0.1;
 
@@ -34,7 +31,7 @@ export class WeightStore {
 
   put(name: string, array: ArrayBufferView): number {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-    const offset = this.#arena.take(name, bytes.length + BEHIND);
+    const offset = this.#arena.take(name, bytes.length);
     this.pieces.push({ offset, bytes });
     return offset;
   }

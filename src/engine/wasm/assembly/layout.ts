@@ -131,8 +131,8 @@ export const KERNEL_PACKED_CONV = 43;
  * output's levels to the next (0: all have the same); of kept weights their number, offset of their gaps, bits per gap.
  *
  * Numbers lie output panel by output panel, [inputs][outputs of the panel], without padding; positions of kept weights count
- * in this order, and are gaps as in compression/positions.ts. Bits begin with the lowest of the first byte. All arrays but
- * levels have 16 readable bytes behind them.
+ * in this order, and are gaps as in compression/positions.ts. Bits begin with the lowest of the first byte. Up to 28
+ * bytes behind an array are read, and not used.
  */
 export const PACKED_PARTS = 16;
 export const PACKED_PART_BYTES = 36;
