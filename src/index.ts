@@ -78,6 +78,12 @@ export {
   toOnnx,
 } from "./files/onnx.ts";
 export { type LoadedModel, load, save } from "./files/save.ts";
+export {
+  type InferenceMemory,
+  type InferenceOptions,
+  inference,
+  type Predictor,
+} from "./inference/predictor.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
 export { fisher } from "./lc/fisher.ts";

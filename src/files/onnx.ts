@@ -1,3 +1,5 @@
+import type { Numbers, Part } from "../compression/parts.ts";
+import { layerParts } from "../lc/layer-parts.ts";
 import type { Solution } from "../lc/solution.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
@@ -7,7 +9,6 @@ import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
-import { makeUp, type Numbers, type Part, partsOfTheta, sliced } from "./onnx-parts.ts";
 
 export interface OnnxOptions {
   /** True: compressed layers are written as plain float32 weights too. Default false. */
@@ -91,8 +92,7 @@ function written(
   const solution = "thetas" in of ? of : undefined;
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
-  const found =
-    solution && !decompress ? compressedParts(solution) : new Map<string, readonly Part[]>();
+  const found = solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
   const plain = (layer: string): readonly Part[] => {
     const data = model.weights[`${layer}.w`] as Float32Array;
     return [{ kind: "all", numbers: { kind: "floats", data } }];
@@ -152,26 +152,6 @@ function pixels(graph: OnnxGraph, mean: Float32Array, shape: Shape): string {
   const most = graph.constant("input.255", Float32Array.of(255), []);
   const scaled = graph.node("Div", [values, most], "input.scaled");
   return graph.node("Sub", [scaled, graph.constant("input.mean", mean, shape)], "input.centred");
-}
-
-/** The summands of each compressed layer, where they make up its weights; others are written as plain weights. */
-function compressedParts({ model, thetas }: Compressed): ReadonlyMap<string, readonly Part[]> {
-  const found = new Map<string, readonly Part[]>();
-  const layersOf = new Map<unknown, string[]>();
-  for (const [layer, theta] of Object.entries(thetas)) {
-    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
-  }
-  for (const [theta, layers] of layersOf) {
-    const whole = partsOfTheta(theta);
-    let at = 0;
-    for (const layer of layers) {
-      const weights = model.weights[`${layer}.w`] as Float32Array;
-      const parts = whole && (layers.length > 1 ? sliced(whole, at, weights.length) : whole);
-      if (parts && makeUp(parts, weights)) found.set(layer, parts);
-      at += weights.length;
-    }
-  }
-  return found;
 }
 
 /** A summand as the table has it. */

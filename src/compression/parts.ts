@@ -1,11 +1,11 @@
-import type { Quantized } from "../compression/codebook.ts";
-import { type LowRank, product } from "../compression/factors.ts";
-import type { Half } from "../compression/float16.ts";
-import type { PerChannel } from "../compression/per-channel.ts";
-import { keptPositions, type PrunedGroups } from "../compression/prune-groups.ts";
-import type { RankSelected } from "../compression/rank-selection.ts";
-import type { Pruned } from "../compression/sparse.ts";
 import { fromHalf } from "../math/float16.ts";
+import type { Quantized } from "./codebook.ts";
+import { type LowRank, product } from "./factors.ts";
+import type { Half } from "./float16.ts";
+import type { PerChannel } from "./per-channel.ts";
+import { keptPositions, type PrunedGroups } from "./prune-groups.ts";
+import type { RankSelected } from "./rank-selection.ts";
+import type { Pruned } from "./sparse.ts";
 
 /** Numbers as θ stores them. */
 export type Numbers =
@@ -152,7 +152,7 @@ export function makeUp(parts: readonly Part[], weights: Float32Array): boolean {
 }
 
 /** The numbers themselves. */
-function values(numbers: Numbers): Float32Array {
+export function values(numbers: Numbers): Float32Array {
   const { data } = numbers;
   if (numbers.kind === "floats") return numbers.data;
   if (numbers.kind === "halves") return Float32Array.from(data, fromHalf);
