@@ -136,7 +136,7 @@ export function mutations(): { refused: number; read: number; deep: number; grow
       const mutated = mutation(good, rng);
       const bytes = run % 4 === 0 ? withChecksum(mutated) : mutated;
       try {
-        const { model: found } = decodeFile(bytes, 2 ** 20);
+        const { model: found } = decodeFile(bytes, 2 ** 24);
         read++;
         for (const { key, rows, cols } of found.network.parameters) {
           assert.equal(found.weights[key]?.length, rows * cols);
