@@ -3,6 +3,7 @@ import { type Compression, type CompressionSpec, partsOf } from "../compression/
 import { LCError } from "../errors.ts";
 import { parametersOf, type Task, taskDeltas, taskShape } from "../lc/task.ts";
 import { model as checkedModel, type Model, type Network, type Parameter } from "../net/network.ts";
+import { atOnce } from "../rest.ts";
 import { CODED, CodedSink, CodedSource } from "./coded.ts";
 import {
   type Description,
@@ -72,7 +73,10 @@ export function* encoding(
     const [layer] = task.layers as readonly [string];
     const parameters = parametersOf(model, task);
     const place = placeOf(model.network, parameters);
-    const theta = thetas[layer];
+    const theta = Object.hasOwn(thetas, layer) ? thetas[layer] : undefined;
+    if (theta === undefined) {
+      throw new RangeError(`save: layer "${layer}" has a compression, and thetas has no θ of it.`);
+    }
     const terms = partsOf(task.compression);
     const described: PartDescription[] = [];
     for (const [i, term] of terms.entries()) {
@@ -169,19 +173,13 @@ export function* decoding(file: Uint8Array, maxBytes: number): Generator<void, D
   }
   for (const [place, own] of left) {
     const [name] = own.keys();
-    throw bad(`tensor ${shown(name ? `${place}.${name}` : place)} belongs to nothing in the network`);
+    throw bad(
+      `tensor ${shown(name ? `${place}.${name}` : place)} belongs to nothing in the network`,
+    );
   }
   const size = { bytes: file.length, header, data: file.length - header, parts };
   const model = within("the weights", () => checkedModel(network, weights));
   return { model, tasks, thetas: Object.fromEntries(thetas), size };
-}
-
-/** What a generator returns in the end. */
-function atOnce<Result>(pieces: Generator<void, Result>): Result {
-  for (;;) {
-    const { done, value } = pieces.next();
-    if (done) return value;
-  }
 }
 
 /** Tensors of one part by their names within it; a parameter that is no part, by the empty name. */

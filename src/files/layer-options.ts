@@ -6,7 +6,10 @@ import { shown } from "./shown.ts";
 type Rule = readonly [words: string, test: (value: unknown) => boolean];
 
 const number: Rule = ["a number", Number.isFinite];
-const count: Rule = ["a whole number from 1", (value) => Number.isInteger(value) && Number(value) > 0];
+const count: Rule = [
+  "a whole number from 1",
+  (value) => Number.isInteger(value) && Number(value) > 0,
+];
 const fraction: Rule = [
   "a number from 0, below 1",
   (value) => typeof value === "number" && value >= 0 && value < 1,

@@ -39,7 +39,10 @@ interface Use {
  */
 export function memoryToRead(
   network: Network,
-  tasks: readonly { readonly task: Task; readonly parts: readonly { readonly coded?: true | undefined }[] }[],
+  tasks: readonly {
+    readonly task: Task;
+    readonly parts: readonly { readonly coded?: true | undefined }[];
+  }[],
 ): number {
   let bytes = 0;
   for (const { rows, cols } of network.parameters) bytes += OBJECT + 4 * rows * cols;

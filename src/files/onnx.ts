@@ -1,10 +1,11 @@
-import type { Solution } from "../lc/solution.ts";
+import { parametersOf } from "../lc/task.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
+import type { CompressedModel } from "./file.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
 import { makeUp, type Numbers, type Part, partsOfTheta, sliced } from "./onnx-parts.ts";
@@ -28,9 +29,6 @@ export interface OnnxFile extends Displayable {
   readonly table: Table;
 }
 
-/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
-export type Compressed = Pick<Solution, "model" | "thetas">;
-
 /**
  * A network as an ONNX file, operator set 17, IR version 8. Input `input`: [N, …the network's input], channels last as
  * everywhere here; output `output`: [N, outputs], before any softmax. N is free. Batch norm has its running statistics,
@@ -43,7 +41,7 @@ export type Compressed = Pick<Solution, "model" | "thetas">;
  * @example
  * toOnnx(lenet300()).length > 4 * 266_610   //=> true
  */
-export function toOnnx(of: Model | Compressed, options: OnnxOptions = {}): Uint8Array {
+export function toOnnx(of: Model | CompressedModel, options: OnnxOptions = {}): Uint8Array {
   return written(of, options).bytes;
 }
 
@@ -52,7 +50,7 @@ export function toOnnx(of: Model | Compressed, options: OnnxOptions = {}): Uint8
  * @throws as `toOnnx`; LCError LC_DISK if the file cannot be written.
  */
 export async function exportOnnx(
-  of: Model | Compressed,
+  of: Model | CompressedModel,
   path: string,
   options: OnnxOptions = {},
 ): Promise<OnnxFile> {
@@ -85,10 +83,10 @@ interface Stored {
 }
 
 function written(
-  of: Model | Compressed,
+  of: Model | CompressedModel,
   { decompress = false, mean }: OnnxOptions,
 ): { readonly bytes: Uint8Array; readonly layers: readonly Stored[] } {
-  const solution = "thetas" in of ? of : undefined;
+  const solution = "tasks" in of ? of : undefined;
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
   const found =
@@ -155,18 +153,18 @@ function pixels(graph: OnnxGraph, mean: Float32Array, shape: Shape): string {
 }
 
 /** The summands of each compressed layer, where they make up its weights; others are written as plain weights. */
-function compressedParts({ model, thetas }: Compressed): ReadonlyMap<string, readonly Part[]> {
+function compressedParts({
+  model,
+  tasks,
+  thetas,
+}: CompressedModel): ReadonlyMap<string, readonly Part[]> {
   const found = new Map<string, readonly Part[]>();
-  const layersOf = new Map<unknown, string[]>();
-  for (const [layer, theta] of Object.entries(thetas)) {
-    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
-  }
-  for (const [theta, layers] of layersOf) {
-    const whole = partsOfTheta(theta);
+  for (const task of tasks) {
+    const whole = partsOfTheta(thetas[task.layers[0] as string]);
     let at = 0;
-    for (const layer of layers) {
-      const weights = model.weights[`${layer}.w`] as Float32Array;
-      const parts = whole && (layers.length > 1 ? sliced(whole, at, weights.length) : whole);
+    for (const { key, layer } of parametersOf(model, task)) {
+      const weights = model.weights[key] as Float32Array;
+      const parts = whole && (task.layers.length > 1 ? sliced(whole, at, weights.length) : whole);
       if (parts && makeUp(parts, weights)) found.set(layer, parts);
       at += weights.length;
     }

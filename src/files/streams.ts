@@ -313,8 +313,5 @@ export function finiteHalves(name: string, values: Uint16Array): Uint16Array {
 }
 
 function wrongType(name: string, dtype: string, tensor: Tensor): LCError {
-  return new LCError(
-    "LC_FILE",
-    `tensor ${shown(name)} must be ${dtype}, got ${tensor.dtype}.`,
-  );
+  return new LCError("LC_FILE", `tensor ${shown(name)} must be ${dtype}, got ${tensor.dtype}.`);
 }

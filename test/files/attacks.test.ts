@@ -5,10 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { decodeFile } from "../../src/files/file.ts";
 import { readSafetensors } from "../../src/files/safetensors.ts";
 import { isLCError, load } from "../../src/index.ts";
-import { file, type mutations, sample, withChecksum } from "./mutations.ts";
+import { file, type mutations, refusal, sample, withChecksum } from "./mutations.ts";
 
 const four = new Uint8Array(4);
 const tensor = (from: number, to: number, shape = `[${to - from}]`, dtype = "U8"): string =>
@@ -76,17 +75,6 @@ function edited(bytes: Uint8Array, edit: (header: string) => string): Uint8Array
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = edit(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   return withChecksum(file(header, bytes.slice(8 + length)));
-}
-
-/** @returns The message of the LCError LC_FILE that reading must give. */
-function refusal(bytes: Uint8Array, maxBytes = 2 ** 24): string {
-  try {
-    decodeFile(bytes, maxBytes);
-  } catch (error) {
-    assert.ok(isLCError(error, "LC_FILE"), String((error as Error).stack));
-    return error.message;
-  }
-  return assert.fail("it was read");
 }
 
 describe("a file that is not what save wrote", () => {

@@ -80,6 +80,17 @@ export function withChecksum(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
+/** @returns The message of the LCError LC_FILE that reading must give. */
+export function refusal(bytes: Uint8Array, maxBytes: number = 2 ** 24): string {
+  try {
+    decodeFile(bytes, maxBytes);
+  } catch (error) {
+    assert.ok(isLCError(error, "LC_FILE"), String((error as Error).stack));
+    return error.message;
+  }
+  return assert.fail("it was read");
+}
+
 /** Some bytes changed, digits of the header changed, bytes taken out, put in or repeated. */
 function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array {
   const bytes = good.slice();
