@@ -1,3 +1,4 @@
+export { type Card, type CardOptions, card, saveCard } from "./card/card.ts";
 export type { Chart } from "./charts/chart.ts";
 export type { LivePanel } from "./charts/curves.ts";
 export { type Figure, figure } from "./charts/figure.ts";

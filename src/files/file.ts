@@ -46,7 +46,8 @@ export interface FileSize {
   readonly parts: readonly StoredPart[];
 }
 
-const VERSION = "1";
+/** Of the format: a reader refuses any other. */
+export const formatVersion: string = "1";
 /** The header's first bytes, so that the checksum has a fixed place. */
 const OPENING = '{"__metadata__":{"sha256":"';
 const DIGITS = 64;
@@ -114,7 +115,7 @@ export function* encoding(
   const metadata = {
     sha256: "0".repeat(DIGITS),
     format: "lclab",
-    version: VERSION,
+    version: formatVersion,
     lc: JSON.stringify(description),
   };
   const bytes = writeSafetensors(metadata, tensors);
@@ -297,9 +298,9 @@ function checkMetadata(metadata: ReadonlyMap<string, string>, file: Uint8Array):
     throw bad("it is a safetensors file without lclab's description of a compressed network");
   }
   const version = metadata.get("version") ?? "none";
-  if (version !== VERSION) {
+  if (version !== formatVersion) {
     throw bad(
-      `it has version ${shown(version)} of the format; this lclab reads "${VERSION}". Use the version that made it`,
+      `it has version ${shown(version)} of the format; this lclab reads "${formatVersion}". Use the version that made it`,
     );
   }
   const opening = Buffer.from(file.buffer, file.byteOffset + 8, OPENING.length).toString("latin1");

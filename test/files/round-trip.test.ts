@@ -88,7 +88,7 @@ describe("a saved network", () => {
   after(() => rm(folder, { recursive: true }));
 
   it("predicts the same, has the size its table says, and is saved again to the same bytes", async () => {
-    const data = digits();
+    const data = digits({ trainCount: 1000, testCount: 500 });
     const quick = { starts: 0, order: [0, 1], tolerance: 0.01 };
     const solution = await compress(lenet300())
       .joint(
