@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ import { readSafetensors } from "../../src/files/safetensors.ts";
 import { compress, digits, load, prune, quantize, save, sgd, toOnnx } from "../../src/index.ts";
 import { dense, model, network } from "../../src/net/network.ts";
 import { initialWeights } from "../../src/net/zoo.ts";
+import { printed } from "../support/printed.ts";
 import { solved } from "../support/solved.ts";
 
 const net = network({ name: "tiny", input: [28, 28, 1], layers: [dense("fc", 10)] });
@@ -31,18 +32,6 @@ describe("lclab export", () => {
     await save(solution, path);
   });
   after(() => rm(folder, { recursive: true }));
-
-  /** What a command prints, in lines, and its exit code. */
-  async function printed(work: () => Promise<number>) {
-    const { log, error } = console;
-    const lines: string[] = [];
-    console.log = console.error = (line: string) => lines.push(line);
-    try {
-      return { code: await work(), text: lines.join("\n") };
-    } finally {
-      Object.assign(console, { log, error });
-    }
-  }
 
   it("writes the format that the ending says, or --to", async () => {
     const out = join(folder, "a.onnx");
@@ -96,7 +85,7 @@ describe("lclab export", () => {
     const dir = join(folder, "run");
     const run = await plan.run({
       ...{ data: digits({ trainCount: 200, testCount: 100 }), dir, mu: [1e-3] },
-      lStep: sgd({ rate: 0.1, epochs: 1 }),
+      lStep: sgd({ rate: 0.1, epochs: 1, batch: 100 }),
     });
     const out = join(folder, "run.safetensors");
     assert.equal((await printed(() => exportCommand(dir, out, usual))).code, 0);
@@ -120,20 +109,24 @@ describe("lclab export", () => {
         ({ stdout }) => ({ code: 0, text: stdout }),
         ({ code, stderr }) => ({ code, text: stderr }),
       );
+    const damaged = join(folder, "damaged.safetensors");
+    await writeFile(damaged, "no such thing");
     const [page, bytes] = [join(folder, "tiny.html"), ["--max-bytes", "100"]];
     const all = await Promise.all([
       lclab("card", path, page, "--title", "A title", "--result", "test error=3 %"),
       lclab("export", path, join(folder, "d.onnx"), ...bytes),
       lclab("export", path, "--to"),
       lclab("inspect", path, "--max-bytes", "many"),
+      lclab("inspect", damaged),
     ]);
     assert.deepEqual(
       all.map(({ code }) => code),
-      [0, 1, 2, 2],
+      [0, 1, 2, 2, 1],
       JSON.stringify(all),
     );
     assert.match(await readFile(page, "utf8"), /<h1>A title<\/h1>.*3 %/s);
     assert.match(all[1]?.text ?? "", /more than maxBytes = 100/);
     assert.match(all[3]?.text ?? "", /--max-bytes must be a number above 0, got "many"/);
+    assert.match(all[4]?.text ?? "", /^LC_FILE: .*damaged\.safetensors/);
   });
 });

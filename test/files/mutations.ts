@@ -135,6 +135,23 @@ function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array 
   }
 }
 
+/** A coded file of one θ for thousands of layers of a weight each: contexts for each layer would take 49 KB. */
+function manyLayers(): Uint8Array {
+  const count = 3000;
+  const layers = Array.from({ length: count }, (_, i) => dense(`l${i}`, 1, { bias: false }));
+  const net = network({ name: "many", input: [1], layers });
+  const levels = Float32Array.from({ length: 200 }, (_, k) => k);
+  const assignments = Uint8Array.from({ length: count }, (_, i) => (i % 50 === 0 ? 100 : 0));
+  const weights = net.parameters.map(({ key }, i) => [
+    key,
+    Float32Array.of(assignments[i] as number),
+  ]);
+  const tasks = [{ layers: net.names, compression: quantize({ levels: 200 }) }];
+  const thetas = { l0: { rows: 1, cols: count, levels, assignments } };
+  const compressed = { model: model(net, Object.fromEntries(weights)), tasks, thetas };
+  return encodeFile(compressed as never, true).bytes;
+}
+
 /** 100,000 mutations; `grown` is by how many bytes the memory rose at most, after the first ones. */
 export function mutations(): { refused: number; read: number; deep: number; grown: number } {
   const rng = random(20_261_127);
@@ -159,6 +176,7 @@ export function mutations(): { refused: number; read: number; deep: number; grow
       }
     }
   }
+  decodeFile(manyLayers(), 2 ** 26);
   return { refused, read, deep, grown: 1024 * (process.resourceUsage().maxRSS - before) };
 }
 
