@@ -29,7 +29,8 @@ export interface Card extends Displayable {
 
 /**
  * A page that says what a compressed network is: its layers and their compressions, bytes, FLOPs, storage by part, codebooks,
- * results, and how to load it, with the checksum of the file that `save` writes. The same network and options give the same bytes.
+ * results, and how to load it, with the checksum of the file that `save` writes, which is made for it. The same network and options
+ * give the same bytes.
  * @param of A solution, or what `load` gave.
  * @throws RangeError for an option that is no text.
  * @example

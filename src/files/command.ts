@@ -1,5 +1,6 @@
-import { lstat, stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { extname } from "node:path";
+import { grouped } from "../text.ts";
 import { fileTable } from "./file-table.ts";
 import { type ExportOptions, exportFormats } from "./formats.ts";
 import { load } from "./save.ts";
@@ -66,11 +67,10 @@ export async function exportCommand(
   }
   if (!(await isFree("export", out, force))) return 1;
   const source = await openSource(path, reading);
-  await format.write(source, out, { decompress, entropy });
-  const { size: bytes } = await stat(out);
+  const { bytes } = await format.write(source, out, { decompress, entropy });
   const { name: network } = source.model.network;
   if (json) console.log(JSON.stringify({ network, format: format.name, path: out, bytes }));
-  else console.log(`${network} as ${format.name}: ${out}, ${bytes} bytes`);
+  else console.log(`${network} as ${format.name}: ${out}, ${grouped(bytes)} bytes`);
   return 0;
 }
 

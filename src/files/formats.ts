@@ -19,7 +19,12 @@ export interface ExportFormat {
   readonly name: string;
   /** Options that it knows. */
   readonly options: readonly (keyof ExportOptions)[];
-  write(source: CompressedModel, out: string, options: ExportOptions): Promise<unknown>;
+  /** @returns Bytes written. */
+  write(
+    source: CompressedModel,
+    out: string,
+    options: ExportOptions,
+  ): Promise<{ readonly bytes: number }>;
 }
 
 /** All of them: a new one is a line here. */
@@ -38,11 +43,16 @@ export const exportFormats: readonly ExportFormat[] = [
 ];
 
 /** All parameters as float32 under their names, as any reader of safetensors takes them. `load` does not: there is no θ in it. */
-async function savePlain({ model: { network, weights } }: CompressedModel, out: string) {
+async function savePlain(
+  { model: { network, weights } }: CompressedModel,
+  out: string,
+): Promise<{ readonly bytes: number }> {
   const tensors = network.parameters.map(({ key, rows, cols }): [string, Tensor] => {
     const { buffer, byteOffset, byteLength } = weights[key] as Float32Array;
     const bytes = new Uint8Array(buffer, byteOffset, byteLength);
     return [key, { dtype: "F32", shape: cols === 1 ? [rows] : [rows, cols], bytes }];
   });
-  await writeDurably(out, writeSafetensors({ network: network.name }, new Map(tensors)));
+  const file = writeSafetensors({ network: network.name }, new Map(tensors));
+  await writeDurably(out, file);
+  return { bytes: file.length };
 }

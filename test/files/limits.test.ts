@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Compression } from "../../src/compression/contract.ts";
-import { decodeFile, encodeFile } from "../../src/files/file.ts";
+import { decodeFile, decoding, encodeFile, encoding } from "../../src/files/file.ts";
 import {
   binarize,
   compress,
@@ -24,6 +24,7 @@ import {
   toOnnx,
   uniform,
 } from "../../src/index.ts";
+import { resting } from "../../src/rest.ts";
 import { solved } from "../support/solved.ts";
 import { file, refusal, withChecksum } from "./mutations.ts";
 
@@ -244,6 +245,32 @@ describe("load and save", () => {
       name: "RangeError",
       message: /^save: layer "l1" .*weight 0 is 0\.5, and Δ\(θ\) has -1\. .*compress it again/,
     });
+  });
+
+  it("are in pieces, one for each part, between which other events get their turn", async () => {
+    const solution = solved(
+      compress(chain(3)).each(["l0", "l1"], prune({ count: 1 }).plus(quantize({ levels: 1 }))),
+    );
+    let pieces = 0;
+    for (const _ of encoding(solution, true)) pieces++;
+    assert.equal(pieces, 4);
+    const { bytes } = encodeFile(solution, true);
+    // After each task its Δ(θ) is made, too.
+    for (const _ of decoding(bytes, 2 ** 24)) pieces++;
+    assert.equal(pieces, 4 + 6);
+    let turns = 0;
+    const immediates = setInterval(() => turns++, 1);
+    function* slowly(): Generator<void, string> {
+      for (let i = 0; i < 3; i++) {
+        const start = performance.now();
+        while (performance.now() - start < 15);
+        yield;
+      }
+      return "done";
+    }
+    assert.equal(await resting(slowly()), "done");
+    clearInterval(immediates);
+    assert.ok(turns >= 2, `${turns} turns`);
   });
 
   it("a joint θ reaches ONNX compressed, whatever its layers are called", () => {
