@@ -44,10 +44,12 @@ function line(layers: string, part: string, books: readonly Book[]): string {
   const span = most - least;
   const place = (x: number): number =>
     span > 0 ? edge + ((x - least) / span) * (width - 2 * edge) : width / 2;
+  // Those of channels lie upon each other.
+  const largest = books.length > 1 ? 2 : 6;
   const dots: string[] = [];
   for (const { levels, counts } of books) {
     for (let k = 0; k < levels.length && dots.length < MOST_DOTS; k++) {
-      const r = 1.5 + 6 * Math.sqrt((counts[k] as number) / all);
+      const r = 1.5 + largest * Math.sqrt((counts[k] as number) / all);
       dots.push(`<circle${attributes({ cx: place(levels[k] as number), cy: height / 2, r })}/>`);
     }
   }

@@ -206,7 +206,7 @@ function fileName(name: string): string {
   );
 }
 
-function fileTable({ file, lclab }: Facts): string {
+function fileTable({ file }: Facts): string {
   if (!file) {
     return "<p>A compression of the user's own is in it: it has no file of lclab, and ONNX has its weights as float32.</p>";
   }
@@ -220,7 +220,7 @@ function fileTable({ file, lclab }: Facts): string {
         `${grouped(size.bytes)}: header ${grouped(size.header)}, data ${grouped(size.data)}`,
       ],
       ["SHA-256", createHash("sha256").update(file.bytes).digest("hex")],
-      ["format", `safetensors, lclab's version ${formatVersion}, written by lclab ${lclab}`],
+      ["format", `safetensors, version ${formatVersion} of lclab's format`],
     ],
     2,
   );
