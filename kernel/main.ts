@@ -19,7 +19,14 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
   lclab run NOTEBOOK.ipynb -o OUT.html | OUT.ipynb     execute a notebook without Jupyter
       -p NAME=VALUE                                    set a parameter, after the cell tagged "parameters"; JSON or text
   lclab sweep status | attach | stop FOLDER            say where a sweep stands; go on with it and follow; stop it
-  lclab inspect FILE.safetensors [--json]              list the layers and parts of a saved network and their bytes
+  lclab inspect FILE.safetensors [--json]              list the layers and parts of a saved network, their bytes and entropy
+      --max-bytes N                                    memory that reading it may take; default 4 GiB; export and card, too
+  lclab export FILE | RUN_FOLDER OUT [--to FORMAT]     write it as safetensors or onnx, by --to or OUT's ending
+      --decompress | --entropy                         plain float32 weights; codes arithmetically coded
+      --force --json                                   replace OUT; say what was written as JSON
+  lclab card FILE | RUN_FOLDER OUT.html                one page that says what the network is, its bytes, and how to load it
+      --title T --notes T --date D                     texts on it; it takes no date from the clock
+      --result NAME=VALUE --force                      a line of results, as often as need be; replace OUT.html
   lclab worker [--redis URL] [--queue NAME]            do points of sweeps that are in a BullMQ queue
       --concurrency N --threads N                      points at a time, and threads of each; default 1 and all cores
   lclab kernel CONNECTION_FILE                         serve a kernel; Jupyter calls this
@@ -115,13 +122,66 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     const { values, positionals } = parse("inspect", {
       args,
       allowPositionals: true,
-      options: { json: { type: "boolean" } },
+      options: { json: { type: "boolean" }, "max-bytes": { type: "string" } },
     });
     const [path] = positionals;
     if (path === undefined || positionals.length !== 1)
       throw new UsageError("lclab inspect: write lclab inspect FILE.safetensors");
+    const reading = givenBytes("inspect", values["max-bytes"]);
     const { inspectCommand } = await import("../src/files/command.ts");
-    return inspectCommand(path, values.json ?? false);
+    return inspectCommand(path, { json: values.json ?? false, ...reading });
+  },
+  async export(args) {
+    const { values, positionals } = parse("export", {
+      args,
+      allowPositionals: true,
+      options: {
+        to: { type: "string" },
+        decompress: { type: "boolean", default: false },
+        entropy: { type: "boolean", default: false },
+        force: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        "max-bytes": { type: "string" },
+      },
+    });
+    const [path, out] = positionals;
+    if (path === undefined || out === undefined || positionals.length !== 2)
+      throw new UsageError("lclab export: write lclab export FILE OUT.onnx, or --to onnx OUT");
+    const { "max-bytes": bytes, to, ...options } = values;
+    const reading = givenBytes("export", bytes);
+    const { exportCommand } = await import("../src/files/command.ts");
+    return exportCommand(path, out, { to, ...options, ...reading });
+  },
+  async card(args) {
+    const { values, positionals } = parse("card", {
+      args,
+      allowPositionals: true,
+      options: {
+        title: { type: "string" },
+        notes: { type: "string" },
+        date: { type: "string" },
+        result: { type: "string", multiple: true },
+        force: { type: "boolean", default: false },
+        "max-bytes": { type: "string" },
+      },
+    });
+    const [path, out] = positionals;
+    if (path === undefined || out === undefined || positionals.length !== 2)
+      throw new UsageError("lclab card: write lclab card FILE.safetensors OUT.html");
+    const { "max-bytes": bytes, result = [], force, ...texts } = values;
+    const results = Object.fromEntries(
+      result.map((given) => {
+        const at = given.indexOf("=");
+        if (at < 1)
+          throw new UsageError(
+            `lclab card: --result must be NAME=VALUE, got ${JSON.stringify(given)}.`,
+          );
+        return [given.slice(0, at), given.slice(at + 1)];
+      }),
+    );
+    const reading = givenBytes("card", bytes);
+    const { cardCommand } = await import("../src/card/command.ts");
+    return cardCommand(path, out, { ...texts, results, force, ...reading });
   },
   async worker(args) {
     const { values } = parse("worker", {
@@ -154,6 +214,15 @@ function givenWhere(
   if ([user, sysPrefix, prefix !== undefined].filter(Boolean).length !== 1)
     throw new UsageError(`lclab ${command}: write one of --user, --sys-prefix, --prefix DIR.`);
   return user ? "user" : sysPrefix ? "sys-prefix" : { prefix: prefix as string };
+}
+
+function givenBytes(command: string, given: string | undefined): { maxBytes?: number } {
+  if (given === undefined) return {};
+  const maxBytes = Number(given);
+  if (given.trim() !== "" && maxBytes > 0) return { maxBytes };
+  throw new UsageError(
+    `lclab ${command}: --max-bytes must be a number above 0, got ${JSON.stringify(given)}.`,
+  );
 }
 
 /** The Node for the kernel; says what it does and what is lost. */

@@ -1,3 +1,4 @@
+export { type Card, type CardOptions, card, saveCard } from "./card/card.ts";
 export type { Chart } from "./charts/chart.ts";
 export type { LivePanel } from "./charts/curves.ts";
 export { type Figure, figure } from "./charts/figure.ts";
@@ -70,13 +71,7 @@ export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
-export {
-  type Compressed,
-  exportOnnx,
-  type OnnxFile,
-  type OnnxOptions,
-  toOnnx,
-} from "./files/onnx.ts";
+export { exportOnnx, type OnnxFile, type OnnxOptions, toOnnx } from "./files/onnx.ts";
 export { type LoadedModel, load, save } from "./files/save.ts";
 export {
   type InferenceMemory,

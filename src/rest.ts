@@ -19,3 +19,20 @@ export const rest: Rest = () => {
     start = performance.now();
   });
 };
+
+/** What a generator of pieces of work returns in the end, with a rest between any two. */
+export async function resting<Result>(pieces: Generator<void, Result>): Promise<Result> {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+    await rest();
+  }
+}
+
+/** The same without rests. */
+export function atOnce<Result>(pieces: Generator<void, Result>): Result {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+  }
+}

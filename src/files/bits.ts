@@ -23,7 +23,7 @@ export class BitWriter {
       const low = left & (2 ** free - 1);
       this.#bytes[Math.floor(at / 8)] =
         (this.#bytes[Math.floor(at / 8)] as number) | (low << (at % 8));
-      left = free === 32 ? 0 : left >>> free;
+      left >>>= free;
       at += free;
     }
     this.#length = end;

@@ -33,16 +33,20 @@ class Models {
   }
 }
 
-/** Codes every row of every matrix of a grid; of a layer that is joined to others, by models of its own. */
+/**
+ * Codes every row of every matrix of a grid. Each layer that is joined to others begins anew: a model for each would take 49 KB, and a
+ * file may have thousands of layers.
+ */
 function eachRow<Row extends CodeArray>(
   grid: Grid,
   values: Row,
-  code: (row: Row, layer: number) => void,
+  model: CodeModel | PositionModel,
+  code: (row: Row) => void,
 ): void {
   let at = 0;
-  for (const [layer, { rows, cols }] of (grid.joined ?? [grid]).entries()) {
-    for (let row = 0; row < rows; row++, at += cols)
-      code(values.subarray(at, at + cols) as Row, layer);
+  for (const { rows, cols } of grid.joined ?? [grid]) {
+    if (grid.joined) model.reset();
+    for (let row = 0; row < rows; row++, at += cols) code(values.subarray(at, at + cols) as Row);
   }
 }
 
@@ -54,18 +58,15 @@ class Streams {
   codes(coder: Coder, values: CodeArray, size: number, grid: Grid): void {
     const width = widthOf(size);
     if (width === 0) return;
-    eachRow(grid, values, (row, layer) => {
-      // Not by size or columns: a channel may have any, and each model takes memory.
-      const name = this.names.full(`codes/${width}/${layer}`);
-      this.#models.get(name, () => new CodeModel(width)).row(coder, row, size - 1);
-    });
+    // Not by size or columns: a channel may have any, and each model takes memory.
+    const name = this.names.full(`codes/${width}`);
+    const model = this.#models.get(name, () => new CodeModel(width));
+    eachRow(grid, values, model, (row) => model.row(coder, row, size - 1));
   }
 
   flags(coder: Coder, flags: Uint8Array, grid: Grid): void {
-    eachRow(grid, flags, (row, layer) => {
-      const name = this.names.full(`positions/${layer}`);
-      this.#models.get(name, () => new PositionModel()).row(coder, row);
-    });
+    const model = this.#models.get(this.names.full("positions"), () => new PositionModel());
+    eachRow(grid, flags, model, (row) => model.row(coder, row));
   }
 
   numbers(coder: Coder, name: string, bits: Uint16Array | Uint32Array): void {

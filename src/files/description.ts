@@ -4,7 +4,10 @@ import { checkTasks } from "../lc/plan.ts";
 import { parametersOf, type Task } from "../lc/task.ts";
 import { type LayerSpec, type Loss, type Network, network as networkOf } from "../net/network.ts";
 import { grouped } from "../text.ts";
-import { bad, object, parseJson, shown } from "./safetensors.ts";
+import { checkLayer } from "./layer-options.ts";
+import { memoryToRead } from "./memory.ts";
+import { bad, object, parseJson } from "./safetensors.ts";
+import { shown } from "./shown.ts";
 
 /** What a file says about its data; JSON under the key "lc" of the metadata. */
 export interface Description {
@@ -31,23 +34,10 @@ export interface PartDescription {
   readonly counts: readonly number[];
   /** Packed bits, as the table of sizes counts them before it fills up the last byte. */
   readonly bits: number;
-  readonly coded?: boolean;
+  /** True if it is coded arithmetically; left out otherwise. */
+  readonly coded: true | undefined;
 }
 
-/** Layers a network can have, and losses. */
-const kinds: readonly LayerSpec["kind"][] = [
-  ...([
-    "dense",
-    "conv2d",
-    "maxPool",
-    "averagePool",
-    "globalAveragePool",
-    "flatten",
-    "tanh",
-    "relu",
-  ] as const),
-  ...(["sigmoid", "batchNorm", "dropout", "localResponseNorm", "add"] as const),
-];
 const losses: readonly Loss[] = ["softmaxCrossEntropy", "squaredError"];
 
 /** Starts of a sum's search: it is run on a single 0 where a sum stands for no weights, and must end. */
@@ -56,29 +46,30 @@ const MOST_STARTS = 10_000;
 const DEFAULT_STARTS = 10;
 const ORDERS = 6;
 
+/** A task, and how its parts are stored. */
+export interface DescribedTask {
+  readonly task: Task;
+  readonly parts: readonly PartDescription[];
+}
+
 /**
  * The network and the tasks in a description.
- * @throws LCError LC_FILE if it describes nothing lclab could have saved, or more than `maxBytes` of it.
+ * @param fileBytes Bytes of the file, which are in memory already.
+ * @throws LCError LC_FILE if it describes nothing lclab could have saved, or reading it takes more than `maxBytes`.
  */
-export function described(
+export function readDescription(
   text: string,
+  fileBytes: number,
   maxBytes: number,
-): {
-  readonly network: Network;
-  readonly tasks: readonly { readonly task: Task; readonly parts: readonly PartDescription[] }[];
-} {
+): { readonly network: Network; readonly tasks: readonly DescribedTask[] } {
   const { network: net, tasks: list } = object(parseJson(text), "the description");
   const network = networkIn(object(net, "the network"));
   if (!Array.isArray(list)) throw bad("the tasks must be a list");
-  const tasks: { task: Task; parts: readonly PartDescription[] }[] = [];
-  for (const [i, one] of list.entries()) {
-    const before = tasks.map(({ task }) => task);
-    tasks.push(taskIn(object(one, `task ${i}`), i, network, before));
-  }
-  const needed = memoryOf(
-    network,
-    tasks.map(({ task }) => task),
-  );
+  const all = list.map((one, i) => object(one, `task ${i}`));
+  const made = all.map(taskIn);
+  built("the tasks", () => checkTasks(network, [], made));
+  const tasks = made.map((task, i) => partsIn(all[i] as Entries, `task ${i}`, network, task));
+  const needed = fileBytes + memoryToRead(network, tasks);
   if (!(needed <= maxBytes)) {
     throw bad(
       `reading it takes ${grouped(needed)} bytes of memory, more than maxBytes = ${grouped(maxBytes)}. If the file is to be trusted, write load(path, { maxBytes: ${needed} })`,
@@ -87,20 +78,10 @@ export function described(
   return { network, tasks };
 }
 
-/** Bytes in memory: the network in float32; and of each weight and part θ and Δ(θ), and their sum, while they are made. */
-export function memoryOf(network: Network, tasks: readonly Task[]): number {
-  let bytes = 0;
-  for (const { rows, cols } of network.parameters) bytes += 4 * rows * cols;
-  for (const task of tasks) {
-    const perWeight = 8 + 16 * partsOf(task.compression).length;
-    for (const { rows, cols } of parametersOf({ network }, task)) {
-      bytes += perWeight * rows * cols;
-    }
-  }
-  return bytes;
-}
+/** An object of a description, with anything in it. */
+type Entries = Readonly<Record<string, unknown>>;
 
-function networkIn({ name, input, loss, layers }: Readonly<Record<string, unknown>>): Network {
+function networkIn({ name, input, loss, layers }: Entries): Network {
   if (typeof name !== "string") throw bad("the network must have a name");
   if (!losses.includes(loss as Loss))
     throw bad(`the loss must be ${losses.join(" or ")}, got ${shown(String(loss))}`);
@@ -110,38 +91,28 @@ function networkIn({ name, input, loss, layers }: Readonly<Record<string, unknow
     throw bad("the network's input must be [features] or [height, width, channels]");
   }
   if (!Array.isArray(layers)) throw bad("the network's layers must be a list");
-  for (const [i, layer] of layers.entries()) {
-    const spec = object(layer, `layer ${i}`);
-    if (!kinds.includes(spec.kind as LayerSpec["kind"])) {
-      throw bad(
-        `layer ${i} is of the unknown kind ${shown(String(spec.kind))}; known are ${kinds.join(", ")}`,
-      );
-    }
-    const texts = [spec.name ?? "", spec.from ?? "", spec.with ?? ""];
-    if (texts.some((text) => typeof text !== "string"))
-      throw bad(`names in layer ${i} must be text`);
-  }
+  for (const [i, layer] of layers.entries()) checkLayer(object(layer, `layer ${i}`), i);
   return built("the network", () =>
     networkOf({ name, input, loss: loss as Loss, layers: layers as LayerSpec[] }),
   );
 }
 
-function taskIn(
-  { layers, shapes, compression: spec, parts }: Readonly<Record<string, unknown>>,
-  i: number,
-  network: Network,
-  before: readonly Task[],
-): { task: Task; parts: readonly PartDescription[] } {
+function taskIn({ layers, compression: spec }: Entries, i: number): Task {
   const where = `task ${i}`;
   if (!Array.isArray(layers) || !layers.every((layer) => typeof layer === "string")) {
     throw bad(`the layers of ${where} must be names`);
   }
   checkStarts(object(spec, `the compression of ${where}`));
-  const task = built(where, () => {
-    const made = { layers: layers as string[], compression: fromSpec(spec as CompressionSpec) };
-    checkTasks(network, before, [made]);
-    return made;
-  });
+  const compression = built(where, () => fromSpec(spec as CompressionSpec));
+  return { layers, compression };
+}
+
+function partsIn(
+  { shapes, parts }: Entries,
+  where: string,
+  network: Network,
+  task: Task,
+): DescribedTask {
   const expected = parametersOf({ network }, task).map(({ rows, cols }) => [rows, cols]);
   if (JSON.stringify(shapes) !== JSON.stringify(expected)) {
     throw bad(`the shapes of ${where} must be ${JSON.stringify(expected)}`);
@@ -158,15 +129,12 @@ function taskIn(
   };
 }
 
-function partIn(
-  { counts, bits, coded }: Readonly<Record<string, unknown>>,
-  where: string,
-): PartDescription {
+function partIn({ counts, bits, coded }: Entries, where: string): PartDescription {
   const numbers = Array.isArray(counts) && counts.every((n) => typeof n === "number");
   if (!numbers || typeof bits !== "number" || !(coded === undefined || coded === true)) {
     throw bad(`${where} must have counts and bits, and coded: true or nothing`);
   }
-  return { counts: counts as number[], bits, ...(coded ? { coded } : {}) };
+  return { counts: counts as number[], bits, coded };
 }
 
 /** Sums within sums search in each search of the outer one. */

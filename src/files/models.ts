@@ -23,6 +23,14 @@ export class PositionModel {
   #seen = 0;
   #kept = 0;
 
+  /** As at the beginning, for another matrix. */
+  reset(): void {
+    this.#chances.reset();
+    this.#inColumn = new Uint32Array();
+    this.#above = new Uint8Array();
+    [this.#rows, this.#seen, this.#kept] = [0, 0, 0];
+  }
+
   /** Codes one row of 0 and 1; a decoder fills it in. */
   row(coder: Coder, row: Uint8Array): void {
     if (row.length > this.#above.length) {
@@ -86,6 +94,12 @@ export class CodeModel {
     this.#rest = width - this.#upper;
     this.#means = width > 4 ? 1 : MEANS;
     this.#chances = new Chances((SPREADS * this.#means) << this.#upper, MEMORY);
+  }
+
+  /** As at the beginning, for another matrix. */
+  reset(): void {
+    this.#chances.reset();
+    this.#spread = new Uint32Array();
   }
 
   /** Codes one row of numbers from 0 to `last` ≥ 1, which has `width` bits; a decoder fills it in. */

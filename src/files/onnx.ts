@@ -1,12 +1,12 @@
 import type { Numbers, Part } from "../compression/parts.ts";
 import { layerParts } from "../lc/layer-parts.ts";
-import type { Solution } from "../lc/solution.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
+import type { CompressedModel } from "./file.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
 
@@ -29,9 +29,6 @@ export interface OnnxFile extends Displayable {
   readonly table: Table;
 }
 
-/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
-export type Compressed = Pick<Solution, "model" | "thetas">;
-
 /**
  * A network as an ONNX file, operator set 17, IR version 8. Input `input`: [N, …the network's input], channels last as
  * everywhere here; output `output`: [N, outputs], before any softmax. N is free. Batch norm has its running statistics,
@@ -44,7 +41,7 @@ export type Compressed = Pick<Solution, "model" | "thetas">;
  * @example
  * toOnnx(lenet300()).length > 4 * 266_610   //=> true
  */
-export function toOnnx(of: Model | Compressed, options: OnnxOptions = {}): Uint8Array {
+export function toOnnx(of: Model | CompressedModel, options: OnnxOptions = {}): Uint8Array {
   return written(of, options).bytes;
 }
 
@@ -53,7 +50,7 @@ export function toOnnx(of: Model | Compressed, options: OnnxOptions = {}): Uint8
  * @throws as `toOnnx`; LCError LC_DISK if the file cannot be written.
  */
 export async function exportOnnx(
-  of: Model | Compressed,
+  of: Model | CompressedModel,
   path: string,
   options: OnnxOptions = {},
 ): Promise<OnnxFile> {
@@ -86,10 +83,10 @@ interface Stored {
 }
 
 function written(
-  of: Model | Compressed,
+  of: Model | CompressedModel,
   { decompress = false, mean }: OnnxOptions,
 ): { readonly bytes: Uint8Array; readonly layers: readonly Stored[] } {
-  const solution = "thetas" in of ? of : undefined;
+  const solution = "tasks" in of ? of : undefined;
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
   const found = solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();

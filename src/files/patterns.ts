@@ -29,22 +29,21 @@ export function writePatterns(indices: Uint32Array, place: Grid, rule: Rule, sin
 export function readPatterns(place: Grid, { keep, of, fewer }: Rule, source: Source): Uint32Array {
   const runs = (place.rows * place.cols) / of;
   const patterns = source.codes(new Uint32Array(runs), patternsOf(keep, of, fewer), row(runs));
-  const indices: number[] = [];
-  const places: number[] = [];
+  const indices = new Uint32Array(runs * keep);
+  let next = 0;
   for (const [run, pattern] of patterns.entries()) {
     let kept = fewer ? 0 : keep;
     let left = pattern;
     for (; fewer && left >= choose(of, kept); kept++) left -= choose(of, kept);
+    next += kept;
     // The largest p with C(p, k) ≤ the rest, for k = kept … 1.
-    places.length = 0;
-    for (let p = of - 1; kept > 0; p--) {
+    for (let p = of - 1, at = next - 1; kept > 0; p--) {
       if (choose(p, kept) > left) continue;
       left -= choose(p, kept--);
-      places.push(p);
+      indices[at--] = run * of + p;
     }
-    for (let i = places.length - 1; i >= 0; i--) indices.push(run * of + (places[i] as number));
   }
-  return Uint32Array.from(indices);
+  return indices.slice(0, next);
 }
 
 /** Runs are numbers without neighbours: in one row. */

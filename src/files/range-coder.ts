@@ -19,6 +19,12 @@ export class Chances {
     this.#memory = memory;
   }
 
+  /** As at the beginning. */
+  reset(): void {
+    this.#chance.fill(ONE / 2);
+    this.#seen.fill(0);
+  }
+
   /** Probability of 1 in 1 / 65,536, from 1 to 65,535. */
   of(context: number): number {
     const p = (this.#chance[context] as number) >>> 6;

@@ -1,8 +1,6 @@
 import { isLCError, LCError } from "../errors.ts";
-import type { Tensor } from "./streams.ts";
-
-/** Bytes of one number. */
-const sizes = { F32: 4, F16: 2, U8: 1 } as const;
+import { shown } from "./shown.ts";
+import { sizes, type Tensor } from "./streams.ts";
 
 /** What a header may be: safetensors' own limit, and ours, far above what is needed, as JSON can take 30 times its size in memory. */
 const FORMAT_LIMIT = 100_000_000;
@@ -100,6 +98,8 @@ export function parseJson(text: string): unknown {
     } else if (c === 0x7d || c === 0x5d) depth--;
   }
   try {
+    // Looking at every key takes several times as long as the rest, and most texts cannot have it, escaped or not.
+    if (!/__proto__|\\u/.test(text)) return JSON.parse(text);
     return JSON.parse(text, (key, value) => {
       if (key === "__proto__") throw bad('its JSON has a key "__proto__"');
       return value;
@@ -201,9 +201,4 @@ function checkFilled(tensors: ReadonlyMap<string, Tensor>, data: Uint8Array): vo
     end = to;
   }
   if (end < data.length) throw bad(`bytes ${end} … ${data.length} of the data belong to no tensor`);
-}
-
-/** A name as messages show it: quoted, and not longer than a line. */
-export function shown(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

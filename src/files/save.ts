@@ -1,11 +1,14 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { LCError } from "../errors.ts";
 import { sizeOf } from "../lc/size.ts";
+import { parametersOf, taskDeltas } from "../lc/task.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
+import { resting } from "../rest.ts";
 import { writeDurably } from "../runs/durable.ts";
 import type { Table } from "../table/table.ts";
 import { escapeMarkup, grouped } from "../text.ts";
-import { type CompressedModel, decodeFile, encodeFile, type FileSize } from "./file.ts";
+import { type CompressedModel, decoding, encoding, type FileSize } from "./file.ts";
 import { fileTable } from "./file-table.ts";
 
 /** A compressed network that was read from a file. */
@@ -30,7 +33,8 @@ const MOST_BYTES = 2 ** 32;
  * @param options `entropy`: codes, positions and numbers are coded arithmetically where that is smaller; takes about 0.2 s per
  *   million weights, also to load. Default false: the file's data then have exactly `(solution.bits + rest bits) / 8` bytes.
  * @returns Bytes of the file and of its parts.
- * @throws RangeError if a compression is not a built-in one; LCError LC_DISK if the file cannot be written; what was
+ * @throws RangeError if a compression is not a built-in one, or the weights are not Δ(θ), as of a model that was trained after it was
+ *   compressed; LCError LC_DISK if the file cannot be written; what was
  *   there is kept; LC_FILE if the header would have more than 2 MiB.
  * @example
  * await save(solution, "lenet300.safetensors");
@@ -45,7 +49,8 @@ export async function save(
   if (typeof entropy !== "boolean") {
     throw new RangeError(`save: entropy must be true or false, got ${JSON.stringify(entropy)}.`);
   }
-  const { bytes, size } = encodeFile(solution, entropy);
+  const { bytes, size } = await resting(encoding(solution, entropy));
+  await resting(checkDeltas(solution));
   await writeDurably(path, bytes);
   return size;
 }
@@ -53,7 +58,8 @@ export async function save(
 /**
  * Reads what `save` wrote: the network with its compressed weights, the compressions and θ.
  * @param options `maxBytes`: memory that reading it may take, from the shapes in its header, before anything is decoded; default 4 GiB.
- * @throws LCError LC_FILE if the file is damaged, of another kind or version, inconsistent, or too large; LC_DISK if it cannot be read.
+ * @throws LCError LC_FILE if it is no regular file, damaged, of another kind or version, inconsistent, or too large; LC_DISK if it
+ *   cannot be read.
  */
 export async function load(
   path: string,
@@ -65,7 +71,7 @@ export async function load(
   }
   const bytes = await read(path, maxBytes);
   try {
-    const { size, ...compressed } = decodeFile(bytes, maxBytes);
+    const { size, ...compressed } = await resting(decoding(bytes, maxBytes));
     return loaded(compressed, size);
   } catch (cause) {
     if (!(cause instanceof LCError)) throw cause;
@@ -73,18 +79,58 @@ export async function load(
   }
 }
 
+/** A file has θ and not the weights, so these must be what θ stands for. */
+function* checkDeltas({ model, tasks, thetas }: CompressedModel): Generator<void, void> {
+  for (const task of tasks) {
+    const parameters = parametersOf(model, task);
+    const deltas = taskDeltas(parameters, task, thetas[task.layers[0] as string]);
+    for (const { key, layer } of parameters) {
+      const [has, gives] = [model.weights[key], deltas[key]] as [Float32Array, Float32Array];
+      const [a, b] = [bitsOf(has), bitsOf(gives)];
+      const at = a.findIndex((bits, i) => bits !== b[i]);
+      if (at < 0) continue;
+      throw new RangeError(
+        `save: layer "${layer}" is not what its θ stands for: weight ${at} is ${has[at]}, and Δ(θ) has ${gives[at]}. A file keeps θ. Was the model changed after it was compressed? Then compress it again: compress(model)…direct().`,
+      );
+    }
+    yield;
+  }
+}
+
+/** Bits of numbers, as −0 is another number than 0 in a file. */
+function bitsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
+}
+
+/** Bytes read at a time: Node takes less than 2 GiB. */
+const MOST_READ = 2 ** 30;
+
 async function read(path: string, maxBytes: number): Promise<Uint8Array> {
   try {
-    const file = await open(path, "r");
+    // Opening a pipe would wait for someone to write into it. Windows has no such flag.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
-      const { size } = await file.stat();
+      const info = await file.stat();
+      if (!info.isFile()) {
+        const what = info.isDirectory() ? "a folder" : "a device or a pipe";
+        throw new LCError("LC_FILE", `${path}: it is ${what}, not a file.`);
+      }
+      const { size } = info;
       if (size > maxBytes) {
         throw new LCError(
           "LC_FILE",
           `${path}: the file has ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}.`,
         );
       }
-      return await file.readFile();
+      // Not to its end, which may be further by now.
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      while (at < size) {
+        const { bytesRead } = await file.read(bytes, at, Math.min(size - at, MOST_READ), at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+      return bytes.subarray(0, at);
     } finally {
       await file.close();
     }

@@ -2,6 +2,7 @@ import { gapWidth } from "../compression/positions.ts";
 import { LCError } from "../errors.ts";
 import { BitReader, BitWriter } from "./bits.ts";
 import { widthOf } from "./models.ts";
+import { shown } from "./shown.ts";
 
 /** A matrix, and if it is several layers joined end to end in one row, those. */
 export interface Grid {
@@ -34,7 +35,8 @@ export interface Source {
   /** Fills `values`. */
   codes<Values extends CodeArray>(values: Values, size: number, grid: Grid): Values;
   positions(count: number, grid: Grid): Uint32Array;
-  numbers(name: string, count: number): Float32Array;
+  /** `shape` as it was written. */
+  numbers(name: string, count: number, shape?: readonly number[]): Float32Array;
   halves(name: string, count: number): Uint16Array;
   within<Result>(name: string, read: () => Result): Result;
 }
@@ -46,6 +48,9 @@ export interface Tensor {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes of one number. */
+export const sizes = { F32: 4, F16: 2, U8: 1 } as const;
+
 /** What is written for one part. */
 export interface Written {
   readonly counts: readonly number[];
@@ -53,7 +58,7 @@ export interface Written {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
-/** Counts and names, which do not depend on how the rest is written. */
+/** Prefixes of names: of θ within θ, see `within`. */
 export class Names {
   #prefix = "";
 
@@ -183,8 +188,9 @@ export class PackedSource implements Source {
   readonly #counts: Counts;
   readonly #tensors: ReadonlyMap<string, Tensor>;
   readonly #bits: BitReader;
-  /** Bytes read of each tensor. */
+  /** Bytes read of each tensor, and the shape it must have if it is not one axis. */
   readonly #read = new Map<string, number>();
+  readonly #shapes = new Map<string, readonly number[]>();
 
   constructor({ counts, tensors }: Written) {
     this.#counts = new Counts(counts);
@@ -192,7 +198,7 @@ export class PackedSource implements Source {
     const packed = tensors.get(PACKED);
     if (packed && packed.dtype !== "U8") throw wrongType(PACKED, "U8", packed);
     this.#bits = new BitReader(packed?.bytes ?? new Uint8Array());
-    if (packed) this.#read.set(PACKED, packed.bytes.length);
+    if (packed && packed.bytes.length > 0) this.#read.set(PACKED, packed.bytes.length);
   }
 
   count(what: string, least: number, most: number): number {
@@ -230,10 +236,13 @@ export class PackedSource implements Source {
       }
       indices[i] = next++;
     }
-    return indices;
+    const best = gapWidth(indices);
+    if (width === best) return indices;
+    throw new LCError("LC_FILE", `gaps must be of ${best} bits, the fewest in all, got ${width}.`);
   }
 
-  numbers(name: string, count: number): Float32Array {
+  numbers(name: string, count: number, shape?: readonly number[]): Float32Array {
+    if (shape) this.#shapes.set(this.#names.full(name), shape);
     const bytes = this.#take(name, "F32", 4 * count);
     return finite(name, new Float32Array(bytes.buffer));
   }
@@ -252,12 +261,20 @@ export class PackedSource implements Source {
     if (!(this.#counts.finished() && this.#bits.finished())) {
       throw new LCError("LC_FILE", "there is more in it than its compression needs.");
     }
-    for (const [name, { bytes }] of this.#tensors) {
-      const read = this.#read.get(name) ?? 0;
-      if (read === bytes.length) continue;
+    for (const [name, { dtype, shape, bytes }] of this.#tensors) {
+      const read = this.#read.get(name);
+      if (read !== bytes.length) {
+        const needs = read === undefined ? "no such tensor" : read;
+        throw new LCError(
+          "LC_FILE",
+          `tensor ${shown(name)} has ${bytes.length} bytes, its compression needs ${needs}.`,
+        );
+      }
+      const must = this.#shapes.get(name) ?? [read / sizes[dtype]];
+      if (shape.join() === must.join()) continue;
       throw new LCError(
         "LC_FILE",
-        `tensor ${JSON.stringify(name)} has ${bytes.length} bytes, its compression needs ${read}.`,
+        `tensor ${shown(name)} must have the shape [${must.join(", ")}], got [${shape.slice(0, 8).join(", ")}].`,
       );
     }
   }
@@ -274,7 +291,7 @@ export class PackedSource implements Source {
         `tensor ${JSON.stringify(full)} must have ${at + length} bytes or more, got ${tensor?.bytes.length ?? "none"}.`,
       );
     }
-    this.#read.set(full, at + length);
+    if (tensor && length > 0) this.#read.set(full, at + length);
     return tensor ? tensor.bytes.slice(at, at + length) : new Uint8Array();
   }
 }
@@ -296,8 +313,5 @@ export function finiteHalves(name: string, values: Uint16Array): Uint16Array {
 }
 
 function wrongType(name: string, dtype: string, tensor: Tensor): LCError {
-  return new LCError(
-    "LC_FILE",
-    `tensor ${JSON.stringify(name)} must be ${dtype}, got ${tensor.dtype}.`,
-  );
+  return new LCError("LC_FILE", `tensor ${shown(name)} must be ${dtype}, got ${tensor.dtype}.`);
 }

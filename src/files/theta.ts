@@ -8,7 +8,7 @@ import type { PerChannel } from "../compression/per-channel.ts";
 import { countOf, eachWeight, groupingOf, type PrunedGroups } from "../compression/prune-groups.ts";
 import { chargesOf, type RankSelected } from "../compression/rank-selection.ts";
 import { levelsOf } from "../compression/scaled.ts";
-import type { Pruned } from "../compression/sparse.ts";
+import { type Kept, keptOf, type Pruned } from "../compression/sparse.ts";
 import { LCError } from "../errors.ts";
 import { type Runs, readPatterns, writePatterns } from "./patterns.ts";
 import type { CodeArray, Grid, Sink, Source } from "./streams.ts";
@@ -61,6 +61,16 @@ function readCodes(
   return { rows, cols, levels, assignments };
 }
 
+/** @throws LCError LC_FILE unless every level is above the one before. */
+function checkAscending(levels: Float32Array): Float32Array {
+  const bad = levels.findIndex((x, k) => k > 0 && !(x > (levels[k - 1] as number)));
+  if (bad < 0) return levels;
+  throw new LCError(
+    "LC_FILE",
+    `the codebook must ascend, got ${levels[bad]} behind ${levels[bad - 1]}.`,
+  );
+}
+
 const codebook: Codec = {
   write({ levels, assignments }: Quantized, place, sink) {
     sink.count(levels.length);
@@ -69,7 +79,7 @@ const codebook: Codec = {
   },
   read(place, source, { levels }: { levels: number }) {
     const size = source.count("the number of levels", 1, levels);
-    return readCodes(source.numbers("codebook", size), place, source);
+    return readCodes(checkAscending(source.numbers("codebook", size)), place, source);
   },
 };
 
@@ -131,10 +141,17 @@ function readScaled(
   if (size > 1 && size < most) {
     throw new LCError("LC_FILE", `the number of levels must be 1 or ${most}, got ${size}.`);
   }
-  const scale = source.numbers("scale", 1);
+  const given = source.numbers("scale", 1);
+  const scale = given[0] as number;
   // A scale of 0 with several levels is one that was too small for float32.
-  const all = size === 1 ? scale : levels(scale[0] as number);
-  if (all.length !== size) throw new LCError("LC_FILE", `a scale of 0 has 1 level, got ${size}.`);
+  const all = size === 1 ? given : levels(scale);
+  const possible = size === 1 ? Object.is(scale, 0) : scale >= 0 && !Object.is(scale, -0);
+  if (!possible || all.length !== size || !all.every(Number.isFinite)) {
+    throw new LCError(
+      "LC_FILE",
+      `the scale of ${size} levels must be ${size === 1 ? "0" : "above 0, and all levels finite"}, got ${scale}.`,
+    );
+  }
   return readCodes(all, place, source);
 }
 
@@ -170,7 +187,8 @@ function readValues({ values: inner }: WithValues, cols: number, source: Source)
   return ofZero(inner);
 }
 
-const sparse: Codec = {
+/** @param mostOf How many of n weights can be kept. */
+const sparse = (mostOf: (spec: never, n: number) => number): Codec => ({
   write(theta: Pruned<unknown>, place, sink, spec: WithValues) {
     sink.count(theta.indices.length);
     sink.positions(theta.indices, place);
@@ -178,11 +196,12 @@ const sparse: Codec = {
   },
   read(place, source, spec: WithValues): Pruned<unknown> {
     const { rows, cols } = place;
-    const count = source.count("the number of kept weights", 0, rows * cols);
+    const most = mostOf(spec as never, rows * cols);
+    const count = source.count("the number of kept weights", 0, most);
     const indices = source.positions(count, place);
     return { rows, cols, indices, values: readValues(spec, count, source) };
   },
-};
+});
 
 const runs: Codec = {
   write(theta: Pruned<unknown>, place, sink, spec: WithValues & Runs) {
@@ -206,7 +225,8 @@ const groups: Codec = {
     const { rows, cols } = place;
     const grouping = groupingOf(spec, place);
     const all = countOf(place, grouping);
-    const count = source.count("the number of kept groups", 0, all);
+    const { kappa } = keptOf(spec.kind, "groups", spec as CompressionSpec & Kept);
+    const count = source.count("the number of kept groups", 0, kappa(all));
     const kept = source.positions(count, { rows: 1, cols: all });
     const isKept = new Uint8Array(all);
     for (const group of kept) isKept[group] = 1;
@@ -242,7 +262,7 @@ const factors: Codec = {
     const factor = (name: string, shape: Place): unknown =>
       inner
         ? source.within(name, () => readTheta(inner, shape, source))
-        : source.numbers(name, shape.rows * shape.cols);
+        : source.numbers(name, shape.rows * shape.cols, [shape.rows, shape.cols]);
     const u = factor("u", { rows, cols: rank });
     const v = factor("v", { rows: rank, cols });
     return { rows: place.rows, cols: place.cols, height, rank, u, v };
@@ -254,6 +274,8 @@ interface Selection extends CompressionSpec {
   readonly alpha: number;
   readonly criterion: "storage" | "flops";
   readonly scheme: Scheme;
+  /** Whether it may stay dense. */
+  readonly dense: boolean;
 }
 
 const selected: Codec = {
@@ -265,20 +287,20 @@ const selected: Codec = {
     sink.numbers("u", u, [rows, rank]);
     sink.numbers("v", v, [rank, cols]);
   },
-  read(place, source, { alpha, criterion, scheme }: Selection): RankSelected {
+  read(place, source, { alpha, criterion, scheme, dense: may }: Selection): RankSelected {
     const { rows, cols } = place;
     const height = heightOf(place, scheme);
     const sides = factoredMatrix({ rows, cols }, height);
     const { perRank, whole } = chargesOf(criterion, place, height);
     const most = Math.min(sides.rows, sides.cols);
-    if (source.count("whether it is dense (0 or 1)", 0, 1) === 1) {
+    if (source.count("whether it is dense (1) or not (0)", 0, may ? 1 : 0) === 1) {
       const [u, v] = [new Float32Array(), new Float32Array()];
-      const dense = source.numbers("dense", rows * cols);
+      const dense = source.numbers("dense", rows * cols, [rows, cols]);
       return { rows, cols, height, rank: most, u, v, dense, cost: alpha * whole };
     }
     const rank = source.count("the rank", 0, most);
-    const u = source.numbers("u", sides.rows * rank);
-    const v = source.numbers("v", rank * sides.cols);
+    const u = source.numbers("u", sides.rows * rank, [sides.rows, rank]);
+    const v = source.numbers("v", rank * sides.cols, [rank, sides.cols]);
     return { rows, cols, height, rank, u, v, cost: alpha * perRank * rank };
   },
 };
@@ -313,10 +335,10 @@ const codecs: Readonly<Record<string, Codec>> = {
   fixedCodebook: fixed,
   powersOfTwo: fixed,
   float16: half,
-  prune: sparse,
-  l1Constraint: sparse,
-  l0Penalty: sparse,
-  l1Penalty: sparse,
+  prune: sparse((spec: Kept, n) => keptOf("prune", "weights", spec).kappa(n)),
+  l1Constraint: sparse(({ radius }: { radius: number }, n) => (radius > 0 ? n : 0)),
+  l0Penalty: sparse((_, n) => n),
+  l1Penalty: sparse((_, n) => n),
   pruneNM: runs,
   pruneRows: groups,
   pruneColumns: groups,

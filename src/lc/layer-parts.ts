@@ -1,5 +1,6 @@
 import { makeUp, type Part, partsOfTheta, sliced } from "../compression/parts.ts";
 import type { Solution } from "./solution.ts";
+import { parametersOf } from "./task.ts";
 
 /**
  * The summands of the weight matrix of each compressed layer, by layer. A layer whose θ has no such form, or whose summands are not its
@@ -7,19 +8,16 @@ import type { Solution } from "./solution.ts";
  */
 export function layerParts({
   model,
+  tasks,
   thetas,
-}: Pick<Solution, "model" | "thetas">): ReadonlyMap<string, readonly Part[]> {
+}: Pick<Solution, "model" | "tasks" | "thetas">): ReadonlyMap<string, readonly Part[]> {
   const found = new Map<string, readonly Part[]>();
-  const layersOf = new Map<unknown, string[]>();
-  for (const [layer, theta] of Object.entries(thetas)) {
-    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
-  }
-  for (const [theta, layers] of layersOf) {
-    const whole = partsOfTheta(theta);
+  for (const task of tasks) {
+    const whole = partsOfTheta(thetas[task.layers[0] as string]);
     let at = 0;
-    for (const layer of layers) {
-      const weights = model.weights[`${layer}.w`] as Float32Array;
-      const parts = whole && (layers.length > 1 ? sliced(whole, at, weights.length) : whole);
+    for (const { key, layer } of parametersOf(model, task)) {
+      const weights = model.weights[key] as Float32Array;
+      const parts = whole && (task.layers.length > 1 ? sliced(whole, at, weights.length) : whole);
       if (parts && makeUp(parts, weights)) found.set(layer, parts);
       at += weights.length;
     }

@@ -135,6 +135,7 @@ function checkWeighted(tasks: readonly Task[], importance: Weights = {}): void {
 /** @throws RangeError if a layer of `added` is unknown or taken by `tasks`, or its compression does not fit it. */
 export function checkTasks(network: Network, tasks: readonly Task[], added: readonly Task[]): void {
   const { names } = network;
+  const known = new Set<string>(names);
   const taken = new Map(
     tasks.flatMap((t) => t.layers.map((l) => [l, t.compression.name] as const)),
   );
@@ -145,7 +146,7 @@ export function checkTasks(network: Network, tasks: readonly Task[], added: read
       );
     }
     for (const layer of task.layers) {
-      if (!names.includes(layer)) throw unknownLayer("compress", layer, names);
+      if (!known.has(layer)) throw unknownLayer("compress", layer, names);
       const other = taken.get(layer);
       if (other) {
         throw new RangeError(

@@ -177,12 +177,7 @@ export function solutionOf(parts: {
       };
     }),
     ...scores,
-    storage: storageOf(
-      rows.map(([, , , before]) => before as number),
-      tasks,
-      thetas,
-      size.restBits,
-    ),
+    storage: storageOf(model, tasks, thetas),
     table: details,
     history,
     ...(parts.state ? { state: parts.state } : {}),
@@ -192,18 +187,21 @@ export function solutionOf(parts: {
   return Object.freeze(result);
 }
 
-function storageOf(
-  befores: readonly number[],
+/** Where the bits are: a row per task, and last what is not compressed. */
+export function storageOf(
+  model: Model,
   tasks: readonly Task[],
   thetas: readonly unknown[],
-  restBits: number,
 ): StorageRow[] {
-  const rows = tasks.map(({ layers, compression }, i): StorageRow => {
+  const { restBits } = sizeOf(model.network, tasks, thetas);
+  const rows = tasks.map((task, i): StorageRow => {
+    const { layers, compression } = task;
     const parts = partsOf(compression);
     const own = parts.length > 1 ? (thetas[i] as readonly unknown[]) : [thetas[i]];
+    const weights = parametersOf(model, task).reduce((n, { rows, cols }) => n + rows * cols, 0);
     return {
       layers,
-      before: befores[i] as number,
+      before: 32 * weights,
       parts: parts.map((part, p) => ({ name: part.name, bits: storedBits(part, own[p]) })),
     };
   });

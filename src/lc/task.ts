@@ -1,6 +1,6 @@
 import type { Compression, Target } from "../compression/contract.ts";
 import type { Geometry, Shape } from "../compression/geometry.ts";
-import type { Model, Network, Parameter, Weights } from "../net/network.ts";
+import type { Layer, Model, Network, Parameter, Weights } from "../net/network.ts";
 
 /** One compression of one layer, or jointly of several (one θ for all of them). */
 export interface Task {
@@ -13,10 +13,28 @@ export function parametersOf(
   model: Pick<Model, "network">,
   task: Pick<Task, "layers">,
 ): Parameter[] {
-  return task.layers.map(
-    (name) => model.network.parameters.find((p) => p.compressible && p.layer === name) as Parameter,
-  );
+  const { matrices } = indexOf(model.network);
+  return task.layers.map((name) => matrices.get(name) as Parameter);
 }
+
+/** Layers and weight matrices by name: a file may have thousands, each asked for several times. */
+interface Index {
+  readonly layers: ReadonlyMap<string, Layer>;
+  readonly matrices: ReadonlyMap<string, Parameter>;
+}
+
+function indexOf(network: Network): Index {
+  const known = indices.get(network);
+  if (known) return known;
+  const matrices = network.parameters.filter(({ compressible }) => compressible);
+  const made: Index = {
+    layers: new Map(network.layers.map((layer) => [layer.name, layer])),
+    matrices: new Map(matrices.map((parameter) => [parameter.layer, parameter])),
+  };
+  indices.set(network, made);
+  return made;
+}
+const indices = new WeakMap<Network, Index>();
 
 /** The matrix a task's C step sees: the layer's own, or all layers joined end to end as one row. */
 export function taskShape(network: Network, parameters: readonly Parameter[]): Shape {
@@ -29,7 +47,7 @@ export function taskShape(network: Network, parameters: readonly Parameter[]): S
 
 /** What the weight matrix of a layer does. */
 export function layerGeometry(network: Network, name: string): Geometry {
-  const layer = network.layers.find((one) => one.name === name);
+  const layer = indexOf(network).layers.get(name);
   if (layer?.spec.kind === "conv2d") {
     const [height, width, channels] = layer.inputShape as readonly [number, number, number];
     const [down, across] = layer.outputShape as readonly [number, number, number];

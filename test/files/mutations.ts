@@ -80,6 +80,17 @@ export function withChecksum(bytes: Uint8Array): Uint8Array {
   return whole;
 }
 
+/** @returns The message of the LCError LC_FILE that reading must give. */
+export function refusal(bytes: Uint8Array, maxBytes: number = 2 ** 24): string {
+  try {
+    decodeFile(bytes, maxBytes);
+  } catch (error) {
+    assert.ok(isLCError(error, "LC_FILE"), String((error as Error).stack));
+    return error.message;
+  }
+  return assert.fail("it was read");
+}
+
 /** Some bytes changed, digits of the header changed, bytes taken out, put in or repeated. */
 function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array {
   const bytes = good.slice();
@@ -124,6 +135,23 @@ function mutation(good: Uint8Array, rng: ReturnType<typeof random>): Uint8Array 
   }
 }
 
+/** A coded file of one θ for thousands of layers of a weight each: contexts for each layer would take 49 KB. */
+function manyLayers(): Uint8Array {
+  const count = 3000;
+  const layers = Array.from({ length: count }, (_, i) => dense(`l${i}`, 1, { bias: false }));
+  const net = network({ name: "many", input: [1], layers });
+  const levels = Float32Array.from({ length: 200 }, (_, k) => k);
+  const assignments = Uint8Array.from({ length: count }, (_, i) => (i % 50 === 0 ? 100 : 0));
+  const weights = net.parameters.map(({ key }, i) => [
+    key,
+    Float32Array.of(assignments[i] as number),
+  ]);
+  const tasks = [{ layers: net.names, compression: quantize({ levels: 200 }) }];
+  const thetas = { l0: { rows: 1, cols: count, levels, assignments } };
+  const compressed = { model: model(net, Object.fromEntries(weights)), tasks, thetas };
+  return encodeFile(compressed as never, true).bytes;
+}
+
 /** 100,000 mutations; `grown` is by how many bytes the memory rose at most, after the first ones. */
 export function mutations(): { refused: number; read: number; deep: number; grown: number } {
   const rng = random(20_261_127);
@@ -132,11 +160,11 @@ export function mutations(): { refused: number; read: number; deep: number; grow
     for (let run = 0; run < 50_000; run++) {
       // The compiler, and the collector, have their own memory by then.
       if (run === 5000) before ||= process.resourceUsage().maxRSS;
-      // Every fourth one with a right checksum, so that it comes as far as the mutation lets it.
+      // Every sixth one with a right checksum, so that it comes as far as the mutation lets it.
       const mutated = mutation(good, rng);
-      const bytes = run % 4 === 0 ? withChecksum(mutated) : mutated;
+      const bytes = run % 6 === 0 ? withChecksum(mutated) : mutated;
       try {
-        const { model: found } = decodeFile(bytes, 2 ** 20);
+        const { model: found } = decodeFile(bytes, 2 ** 24);
         read++;
         for (const { key, rows, cols } of found.network.parameters) {
           assert.equal(found.weights[key]?.length, rows * cols);
@@ -148,6 +176,7 @@ export function mutations(): { refused: number; read: number; deep: number; grow
       }
     }
   }
+  decodeFile(manyLayers(), 2 ** 26);
   return { refused, read, deep, grown: 1024 * (process.resourceUsage().maxRSS - before) };
 }
 

@@ -28,10 +28,10 @@ else {
     ["toolkit bits", "toolkitBits"],
     ["packed bytes", "packedBytes"],
     ["coded bytes", "codedBytes"],
-    ["zlib -9 bytes", "zlibBytes"],
+    ["zlib -9 bytes (of packed)", "zlibBytes"],
     ["packed file", "packedFile"],
     ["coded file", "codedFile"],
-    ["zlib -9 file", "zlibFile"],
+    ["zlib -9 file (of packed)", "zlibFile"],
   ] as const;
   const columns = [
     { name: "row" },

@@ -20,15 +20,18 @@ export function onnxruntimeWeb(): OnnxRuntime {
   return ort;
 }
 
-/** onnxruntime-node; undefined, and a line that says so, where it is not installed: it takes 290 MB. */
-export function onnxruntimeNode(): OnnxRuntime | undefined {
+/** onnxruntime-node, or why it is missing and how to get it: it takes 290 MB. */
+export function onnxruntimeNode():
+  | { readonly runtime: OnnxRuntime }
+  | { readonly runtime: undefined; readonly missing: string } {
   try {
-    return load("onnxruntime-node") as OnnxRuntime;
+    return { runtime: load("onnxruntime-node") as OnnxRuntime };
   } catch (error) {
-    console.log(
-      `      skipped: onnxruntime-node does not load (${(error as Error).message.split("\n")[0]}). Write npm install --no-save --ignore-scripts onnxruntime-node to test it too.`,
-    );
-    return undefined;
+    const [what] = (error as Error).message.split("\n");
+    return {
+      runtime: undefined,
+      missing: `it does not load (${what}); write npm install --no-save --ignore-scripts onnxruntime-node`,
+    };
   }
 }
 

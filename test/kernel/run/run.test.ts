@@ -151,7 +151,7 @@ describe("lclab run", () => {
     );
     assert.match(
       await bad("{}", ["frob"]),
-      /^2 lclab: has no command "frob"\. Its commands are kernel, install, uninstall, doctor, run, sweep, inspect, worker, version\./,
+      /^2 lclab: has no command "frob"\. Its commands are kernel, install, uninstall, doctor, run, sweep, inspect, export, card, worker, version\./,
     );
   });
 });
