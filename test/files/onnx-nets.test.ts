@@ -37,15 +37,15 @@ const nets: readonly Model[] = [lenet300(), lenet5(), resnet({ depth: 20 })].map
 const [q, p, l] = [quantize({ levels: 4 }), prune({ keep: 0.03 }), lowRank({ rank: 3 })];
 /** One order and no seeded starts: any θ will do here. */
 const quick = { search: "alternate", order: [0, 1], starts: 0, tolerance: 0.1 } as const;
-/** Layers take turns with them, so that every net has factors beside sums. */
+/** Layers take turns with them: the first three are in every net. */
 const combinations = [
-  [l, /^factors of rank 3 \(float32\)$/],
   [q.plus(p, quick), /^codebook of 4 \+ [\d,]+ kept \(float32\)$/],
   [
     q.plus(l).plus(p, { ...quick, order: [0, 1, 2] }),
     /^codebook of 4 \+ factors of rank 3 \(float32\) \+ [\d,]+ kept \(float32\)$/,
   ],
   [l.plus(p, quick), /^factors of rank 3 \(float32\) \+ [\d,]+ kept \(float32\)$/],
+  [l, /^factors of rank 3 \(float32\)$/],
 ] as const;
 const combinationOf = (i: number) => combinations[i % combinations.length] ?? combinations[0];
 
