@@ -69,15 +69,12 @@ export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
+export type { ExportedFile } from "./files/exported.ts";
 export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
-export {
-  type Compressed,
-  exportOnnx,
-  type OnnxFile,
-  type OnnxOptions,
-  toOnnx,
-} from "./files/onnx.ts";
+export { exportOnnx, type OnnxOptions, toOnnx } from "./files/onnx.ts";
+export type { Compressed } from "./files/onnx-parts.ts";
 export { type LoadedModel, load, save } from "./files/save.ts";
+export { exportTfjs, type TfjsOptions, toTfjsFiles } from "./files/tfjs.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
 export { fisher } from "./lc/fisher.ts";

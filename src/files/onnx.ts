@@ -1,13 +1,11 @@
-import type { Solution } from "../lc/solution.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
-import { type Displayable, displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
-import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
+import { type ExportedFile, exported, type Stored } from "./exported.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
-import { makeUp, type Numbers, type Part, partsOfTheta, sliced } from "./onnx-parts.ts";
+import { type Compressed, compressedParts, inWords, type Part, plainPart } from "./onnx-parts.ts";
 
 export interface OnnxOptions {
   /** True: compressed layers are written as plain float32 weights too. Default false. */
@@ -18,18 +16,6 @@ export interface OnnxOptions {
    */
   readonly mean?: Float32Array;
 }
-
-/** A file that was written. */
-export interface OnnxFile extends Displayable {
-  readonly path: string;
-  /** Size of the file. */
-  readonly bytes: number;
-  /** A row per layer: how its weights are stored, and the bytes they take in the file. */
-  readonly table: Table;
-}
-
-/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
-export type Compressed = Pick<Solution, "model" | "thetas">;
 
 /**
  * A network as an ONNX file, operator set 17, IR version 8. Input `input`: [N, …the network's input], channels last as
@@ -55,33 +41,11 @@ export async function exportOnnx(
   of: Model | Compressed,
   path: string,
   options: OnnxOptions = {},
-): Promise<OnnxFile> {
+): Promise<ExportedFile> {
   const { bytes, layers } = written(of, options);
   await writeDurably(path, bytes);
-  const rest = bytes.length - layers.reduce((total, layer) => total + layer.bytes, 0);
-  const columns = ["bytes", "bytes as float32"].map((name) => ({ name, format: grouped }));
-  const details = table(
-    [{ name: "layer" }, { name: "weights stored as" }, ...columns],
-    [
-      ...layers.map(({ name, stored, bytes, dense }) => [name, stored, bytes, dense]),
-      ["everything else", "float32, and the graph", rest, null],
-      ["whole file", "", bytes.length, null],
-    ],
-  );
-  return Object.freeze({
-    path,
-    bytes: bytes.length,
-    table: details,
-    [displaySymbol]: () => details[displaySymbol](),
-  });
-}
-
-/** Bytes of a layer's weights. */
-interface Stored {
-  readonly name: string;
-  readonly stored: string;
-  readonly bytes: number;
-  readonly dense: number;
+  const words = { rest: "float32, and the graph", whole: "whole file" };
+  return exported(path, bytes.length, layers, words);
 }
 
 function written(
@@ -93,11 +57,7 @@ function written(
   const { network } = modelOf(model.network, model.weights);
   const found =
     solution && !decompress ? compressedParts(solution) : new Map<string, readonly Part[]>();
-  const plain = (layer: string): readonly Part[] => {
-    const data = model.weights[`${layer}.w`] as Float32Array;
-    return [{ kind: "all", numbers: { kind: "floats", data } }];
-  };
-  const parts = (layer: string) => found.get(layer) ?? plain(layer);
+  const parts = (layer: string) => found.get(layer) ?? [plainPart(model, layer)];
   const graph = onnxGraph();
   const values = new Map<string, Value>();
   const x = mean ? pixels(graph, mean, network.input) : "input";
@@ -154,36 +114,9 @@ function pixels(graph: OnnxGraph, mean: Float32Array, shape: Shape): string {
   return graph.node("Sub", [scaled, graph.constant("input.mean", mean, shape)], "input.centred");
 }
 
-/** The summands of each compressed layer, where they make up its weights; others are written as plain weights. */
-function compressedParts({ model, thetas }: Compressed): ReadonlyMap<string, readonly Part[]> {
-  const found = new Map<string, readonly Part[]>();
-  const layersOf = new Map<unknown, string[]>();
-  for (const [layer, theta] of Object.entries(thetas)) {
-    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
-  }
-  for (const [theta, layers] of layersOf) {
-    const whole = partsOfTheta(theta);
-    let at = 0;
-    for (const layer of layers) {
-      const weights = model.weights[`${layer}.w`] as Float32Array;
-      const parts = whole && (layers.length > 1 ? sliced(whole, at, weights.length) : whole);
-      if (parts && makeUp(parts, weights)) found.set(layer, parts);
-      at += weights.length;
-    }
-  }
-  return found;
-}
-
 /** A summand as the table has it. */
 function words(part: Part): string {
   if (part.kind === "lowRank") return `factors of rank ${part.rank} (${inWords(part.u)})`;
   const what = inWords(part.numbers);
   return part.kind === "all" ? what : `${grouped(part.positions.length)} kept (${what})`;
-}
-
-function inWords(numbers: Numbers): string {
-  if (numbers.kind === "floats") return "float32";
-  if (numbers.kind === "halves") return "float16";
-  const { levels, books } = numbers;
-  return `codebook of ${levels.length / books}${books > 1 ? " per row" : ""}`;
 }

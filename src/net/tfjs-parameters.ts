@@ -94,12 +94,14 @@ export function readVariable(
   { parameter: { rows, cols } }: Pick<Binding, "parameter">,
   tensor: TfTensor,
 ): Float32Array {
-  return fromLastAxis(tensor.dataSync(), rows, cols);
+  return transposed(tensor.dataSync(), new Float32Array(rows * cols), rows, cols);
 }
 
 /** A tensor of the variable's shape with `values`, which are in our layout. */
 export function toTensor(tf: Tf, { parameter, variable }: Binding, values: Float32Array): TfTensor {
-  return tf.tensor(toLastAxis(values, parameter.rows, parameter.cols), [...variable.shape]);
+  const { rows, cols } = parameter;
+  const there = transposed(values, new Float32Array(rows * cols), cols, rows);
+  return tf.tensor(there, [...variable.shape]);
 }
 
 /** Writes `weights` (by parameter key, our layout) into the variables. */
@@ -111,15 +113,15 @@ export function writeVariables(tf: Tf, all: readonly Binding[], weights: Weights
   }
 }
 
-/** (cols, rows) to (rows, cols), row-major; a copy. */
-function fromLastAxis(from: ArrayLike<number>, rows: number, cols: number): Float32Array {
-  const to = new Float32Array(rows * cols);
+/** (cols, rows) to (rows, cols), row-major: tfjs has outputs as the last axis. Fills `to`. */
+export function transposed<Values extends Float32Array | Uint8Array | Uint16Array>(
+  from: ArrayLike<number>,
+  to: Values,
+  rows: number,
+  cols: number,
+): Values {
   for (let i = 0, row = 0; row < rows; row++) {
-    for (let at = row; at < to.length; at += rows) to[i++] = from[at] as number;
+    for (let at = row, col = 0; col < cols; col++, at += rows) to[i++] = from[at] as number;
   }
   return to;
-}
-
-function toLastAxis(from: ArrayLike<number>, rows: number, cols: number): Float32Array {
-  return fromLastAxis(from, cols, rows);
 }

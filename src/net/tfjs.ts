@@ -41,7 +41,7 @@ export function fromTfjs(
  * A functional tf.LayersModel with the layers and weights of `model`, made with the user's own `tf`. It ends in a softmax
  * if the loss is softmaxCrossEntropy. Where a dense layer reads an image it gets a flatten layer, and a shortcut of
  * fewer channels layers that stride and pad it. To free its memory, call its `dispose()`.
- * @throws RangeError if `model` has custom layers.
+ * @throws RangeError naming a layer that tfjs has none for.
  */
 export function toTfjs<M extends TfLayersModel>(
   tf: Tf & { model(args: never): M },
