@@ -8,7 +8,7 @@ export interface ExportedFile extends Displayable {
   readonly path: string;
   /** Size of everything that was written. */
   readonly bytes: number;
-  /** A row per layer: how its weights are stored, and the bytes they take in the file. */
+  /** What is in the file, and the bytes it takes: a row per layer, or per array. */
   readonly table: Table;
 }
 

@@ -1,4 +1,3 @@
-import { open } from "node:fs/promises";
 import { LCError } from "../errors.ts";
 import { sizeOf } from "../lc/size.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
@@ -7,6 +6,7 @@ import type { Table } from "../table/table.ts";
 import { escapeMarkup, grouped } from "../text.ts";
 import { type CompressedModel, decodeFile, encodeFile, type FileSize } from "./file.ts";
 import { fileTable } from "./file-table.ts";
+import { MOST_BYTES, readAtMost } from "./read.ts";
 
 /** A compressed network that was read from a file. */
 export interface LoadedModel extends CompressedModel, Displayable {
@@ -18,9 +18,6 @@ export interface LoadedModel extends CompressedModel, Displayable {
   /** A row per part. */
   readonly table: Table;
 }
-
-/** 4 GiB. */
-const MOST_BYTES = 2 ** 32;
 
 /**
  * Saves a compressed network as one safetensors file: θ of every layer as small as the size table counts it – codes of
@@ -63,34 +60,13 @@ export async function load(
   if (!(maxBytes > 0)) {
     throw new RangeError(`load: maxBytes must be a number above 0, got ${maxBytes}.`);
   }
-  const bytes = await read(path, maxBytes);
+  const bytes = await readAtMost(path, maxBytes);
   try {
     const { size, ...compressed } = decodeFile(bytes, maxBytes);
     return loaded(compressed, size);
   } catch (cause) {
     if (!(cause instanceof LCError)) throw cause;
     throw new LCError("LC_FILE", `${path}: ${cause.message.replace(/^LC_FILE: /, "")}`, { cause });
-  }
-}
-
-async function read(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const file = await open(path, "r");
-    try {
-      const { size } = await file.stat();
-      if (size > maxBytes) {
-        throw new LCError(
-          "LC_FILE",
-          `${path}: the file has ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}.`,
-        );
-      }
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (cause instanceof LCError) throw cause;
-    throw new LCError("LC_DISK", `cannot read ${path}: ${(cause as Error).message}.`, { cause });
   }
 }
 
