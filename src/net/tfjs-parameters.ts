@@ -1,9 +1,11 @@
 import type { Parameter, Weights } from "./network.ts";
 import type {
+  GraphLayer,
+  GraphTensor,
+  LayerGraph,
   Tf,
   TfLayer,
   TfLayersModel,
-  TfSymbolicTensor,
   TfTensor,
   TfVariable,
 } from "./tfjs-module.ts";
@@ -55,14 +57,14 @@ export function bindingsOf(layer: TfLayer): readonly Binding[] {
 
 /** The stored arrays of the whole model, inputs first. */
 export function bindings(model: TfLayersModel): readonly Binding[] {
-  return layersOf(model).flatMap(({ layer }) => bindingsOf(layer));
+  return layersOf(model).flatMap(({ layer }) => bindingsOf(layer as TfLayer));
 }
 
 /** A layer of a model and the tensors it reads there. */
 export interface Use {
-  readonly layer: TfLayer;
-  readonly inputs: readonly TfSymbolicTensor[];
-  readonly output: TfSymbolicTensor;
+  readonly layer: GraphLayer;
+  readonly inputs: readonly GraphTensor[];
+  readonly output: GraphTensor;
 }
 
 /**
@@ -70,12 +72,12 @@ export interface Use {
  * twice. `through` may replace the tensors a layer reads.
  */
 export function layersOf(
-  model: TfLayersModel,
-  through: (use: Use) => readonly TfSymbolicTensor[] = ({ inputs }) => inputs,
+  model: LayerGraph,
+  through: (use: Use) => readonly GraphTensor[] = ({ inputs }) => inputs,
 ): readonly Use[] {
   const uses: Use[] = [];
-  const seen = new Set<TfLayer>();
-  const visit = (output: TfSymbolicTensor): void => {
+  const seen = new Set<GraphLayer>();
+  const visit = (output: GraphTensor): void => {
     const layer = output.sourceLayer;
     if (seen.has(layer)) return;
     seen.add(layer);

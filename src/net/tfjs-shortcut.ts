@@ -1,5 +1,5 @@
 import type { Shape } from "./network.ts";
-import type { TfSymbolicTensor } from "./tfjs-module.ts";
+import type { GraphTensor } from "./tfjs-module.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -42,7 +42,7 @@ export function optionA(from: Shape, shape: Shape): readonly Step[] {
 }
 
 /** What an option-A shortcut, as `optionA` writes it, starts from. */
-export function optionASource(end: TfSymbolicTensor): TfSymbolicTensor | undefined {
+export function optionASource(end: GraphTensor): GraphTensor | undefined {
   const chain = ["Permute", "ZeroPadding2D", "Permute"];
   let x = end;
   for (const kind of chain) {
