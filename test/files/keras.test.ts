@@ -133,6 +133,22 @@ describe("Keras files", () => {
       }
     });
 
+    it(`Keras ${version}: weights that are not those of the description are named`, async () => {
+      const changed = (from: string, to: string) => {
+        const text = h5((golden.dense as Saved).h5).toString("latin1");
+        assert.ok(text.includes(from));
+        return Buffer.from(text.replaceAll(from, to), "latin1");
+      };
+      await refused(
+        changed('"units": 5', '"units": 7'),
+        /"model_weights\/fc1\/.*fc1\/kernel(:0)?" must have the shape \[6, 7\], got \[6, 5\]/,
+      );
+      await refused(
+        changed("kernel", "kernal"),
+        /layer "fc1" has no kernel in it; it has ".*kernal/,
+      );
+    });
+
     it(`Keras ${version}: the user's loss says that the outputs are logits`, async () => {
       const path = await fileOf(h5((golden.image as Saved).h5));
       const { network } = await fromKeras(path, { loss: "softmaxCrossEntropy" });

@@ -57,7 +57,11 @@ const cases: readonly (readonly [string, Shape, readonly LayerSpec[]])[] = [
   [
     "conv2d padded in pixels",
     [7, 6, 2],
-    [conv2d("c", 4, { ...window, padding: [2, 1], stride: [3, 2] })],
+    [
+      conv2d("c", 4, { ...window, padding: [2, 1], stride: [3, 2] }),
+      // The name that the zeros before c would have.
+      { kind: "tanh", name: "c_pad" },
+    ],
   ],
   ["conv2d padded as same", [7, 6, 2], [conv2d("c", 4, { kernel: [3, 3], padding: [1, 1] })]],
   [
@@ -75,10 +79,7 @@ const cases: readonly (readonly [string, Shape, readonly LayerSpec[]])[] = [
   [
     "add, strided and with more channels",
     [6, 6, 2],
-    [
-      conv2d("c", 5, { kernel: [2, 2], stride: [2, 2] }),
-      { kind: "add", with: "input", name: "c_pad" },
-    ],
+    [conv2d("c", 5, { kernel: [2, 2], stride: [2, 2] }), { kind: "add", with: "input" }],
   ],
 ];
 
