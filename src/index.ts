@@ -71,7 +71,7 @@ export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
 export type { ExportedFile } from "./files/exported.ts";
 export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
-export { fromKeras } from "./files/keras.ts";
+export { fromKeras, type KerasOptions } from "./files/keras.ts";
 export type { NpyArray, NpyType } from "./files/npy.ts";
 export { fromNpz, loadNpz, type NpzOptions, saveNpz } from "./files/npz.ts";
 export { exportOnnx, type OnnxOptions, toOnnx } from "./files/onnx.ts";

@@ -4,13 +4,9 @@ import { bad } from "./safetensors.ts";
 /** What is used of h5wasm, whose types a plain install does not have. */
 interface H5wasm {
   readonly ready: Promise<{
-    readonly FS: {
-      writeFile(path: string, bytes: Uint8Array): void;
-      unlink(path: string): void;
-    };
+    readonly FS: { writeFile(path: string, bytes: Uint8Array): void };
     /** From then on the C library throws instead of printing. */
     activate_throwing_error_handler(): void;
-    deactivate_throwing_error_handler(): void;
   }>;
   readonly File: new (path: string, mode: "r") => Group & { close(): void };
 }
@@ -18,6 +14,7 @@ interface H5wasm {
 interface Group {
   readonly attrs: Readonly<Record<string, unknown>>;
   get_attribute(name: string, json: false): unknown;
+  keys(): string[];
   /** null if there is nothing. */
   get(path: string): unknown;
 }
@@ -30,6 +27,8 @@ interface Dataset {
 
 /** An HDF5 file that is open. */
 export interface Hdf5 {
+  /** What is in a group; nothing if it is missing. */
+  keys(path: string): readonly string[];
   /** An attribute of a group; undefined if either is missing. */
   attribute(path: string, name: string): unknown;
   /** The shape of a data set; undefined if it is missing. */
@@ -40,8 +39,11 @@ export interface Hdf5 {
 
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
+let opened = 0;
+
 /**
- * Opens an HDF5 file in memory, and gives back what `work` makes of it. The C library runs in WebAssembly and sees no other file.
+ * Opens an HDF5 file in memory, and gives back what `work` makes of it. The C library runs in WebAssembly and sees no other
+ * file; a damaged one may spoil it for the thread.
  * @param load Imports h5wasm.
  * @throws LCError LC_FILE if it is damaged or no such file, LC_ENGINE if h5wasm is not installed.
  */
@@ -57,9 +59,9 @@ export async function withHdf5<Result>(
   if (!begins) throw bad("it is no HDF5 file (.h5)");
   const { ready, File } = await h5wasm(load);
   const module = await ready;
-  const path = "/lclab.h5";
+  // HDF5 takes a file of the same name for one that a damaged file before has left open.
+  const path = `/lclab-${opened++}.h5`;
   module.FS.writeFile(path, bytes);
-  // Nothing waits in here, so nobody else's use of h5wasm sees the handler or the file.
   module.activate_throwing_error_handler();
   try {
     const file = new File(path, "r");
@@ -69,18 +71,14 @@ export async function withHdf5<Result>(
       file.close();
     }
   } catch (cause) {
-    const { message } = cause as Error;
-    if (!message.startsWith("HDF5-DIAG")) throw cause;
-    // The innermost reason is in the last line.
-    const reason = message
+    if (cause instanceof LCError) throw cause;
+    // Of HDF5's list the innermost reason is the last line; a trap of WebAssembly has one.
+    const reason = (cause as Error).message
       .trim()
       .split("\n")
       .at(-1)
       ?.replace(/^\s*minor: /, "");
     throw bad(`it is damaged: HDF5 says ${JSON.stringify(reason)}`, { cause });
-  } finally {
-    module.deactivate_throwing_error_handler();
-    module.FS.unlink(path);
   }
 }
 
@@ -102,6 +100,10 @@ function reader(file: Group): Hdf5 {
     return found && Array.isArray(found.shape) ? found : undefined;
   };
   return {
+    keys(path) {
+      const group = file.get(path) as Partial<Group> | null;
+      return group?.keys?.() ?? [];
+    },
     attribute(path, name) {
       const group = path === "/" ? file : (file.get(path) as Group | null);
       return group?.attrs && Object.hasOwn(group.attrs, name)

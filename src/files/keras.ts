@@ -10,8 +10,7 @@ import {
 } from "../net/network.ts";
 import { transposed } from "../net/tfjs-parameters.ts";
 import { describe, endsInSoftmax, inputShape, readable } from "../net/tfjs-read.ts";
-import { grouped } from "../text.ts";
-import { type Hdf5, withHdf5 } from "./hdf5.ts";
+import { type StoredArray, type StoredJob, type StoredModel, storedModel } from "./keras-stored.ts";
 import { readAtMost } from "./read.ts";
 import { bad, object, parseJson, shown } from "./safetensors.ts";
 
@@ -25,18 +24,29 @@ const MOST_BYTES = 2 ** 30;
  * unless `loss` says that the outputs are logits.
  *
  * It needs the package h5wasm (npm install h5wasm), which lclab does not install.
- * @param options `maxBytes`: that the file, and its weights, may have; default 1 GiB.
  * @throws RangeError naming every layer and option that cannot be described; LCError LC_FILE for a file that is damaged or no such model, LC_ENGINE
  *   without h5wasm, LC_DISK if it cannot be read, LC_NONFINITE for weights that are not finite.
  * @example
  * const reference = await fromKeras("lenet5.h5");
  * const plan = compress(reference).each(reference.network.names, quantize({ bits: 1 }));
  */
-export async function fromKeras(
+export function fromKeras(path: string, options: KerasOptions = {}): Promise<Model> {
+  return kerasModel(path, options, storedModel);
+}
+
+export interface KerasOptions {
+  /** Default: softmaxCrossEntropy if the model ends in a softmax, else squaredError. */
+  readonly loss?: Loss;
+  /** Bytes that the file, and its weights, may have; default 1 GiB. */
+  readonly maxBytes?: number;
+}
+
+/** As `fromKeras`; `stored` says what is in the file. */
+export async function kerasModel(
   path: string,
-  options: { readonly loss?: Loss; readonly maxBytes?: number } = {},
+  { loss, maxBytes = MOST_BYTES }: KerasOptions,
+  stored: (job: StoredJob) => Promise<StoredModel>,
 ): Promise<Model> {
-  const { loss, maxBytes = MOST_BYTES } = options;
   if (!(maxBytes > 0)) {
     throw new RangeError(`fromKeras: maxBytes must be a number above 0, got ${maxBytes}.`);
   }
@@ -47,7 +57,7 @@ export async function fromKeras(
         'it is a zip archive, as Keras saves .keras files. In Python write model.save("model.h5")',
       );
     }
-    return await withHdf5(bytes, (file) => modelIn(file, loss, maxBytes));
+    return modelIn(await stored({ bytes, maxBytes }), loss);
   } catch (cause) {
     if (!isLCError(cause, "LC_FILE")) throw cause;
     const problem = cause.message.replace(/^LC_FILE: /, "");
@@ -55,21 +65,16 @@ export async function fromKeras(
   }
 }
 
-function modelIn(file: Hdf5, loss: Loss | undefined, maxBytes: number): Model {
-  const config = file.attribute("/", "model_config");
+function modelIn({ config, layers }: StoredModel, loss: Loss | undefined): Model {
   if (typeof config !== "string") {
     throw bad(
       'it has no description of a model: it has weights only, or is not of Keras. In Python write model.save("model.h5") instead of model.save_weights',
     );
   }
   const network = networkIn(config, loss);
-  const size = network.parameters.reduce((n, { rows, cols }) => n + 4 * rows * cols, 0);
-  if (size > maxBytes) {
-    throw bad(`its weights have ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}`);
-  }
   const weights = network.parameters.map((parameter) => [
     parameter.key,
-    weightsIn(file, network, parameter),
+    weightsIn(layers.get(parameter.layer) ?? [], network, parameter),
   ]);
   return modelOf(network, Object.fromEntries(weights));
 }
@@ -104,28 +109,27 @@ const kerasNames: Readonly<Record<Parameter["role"], string>> = {
   ...{ mean: "moving_mean", variance: "moving_variance" },
 };
 
-/** A stored array in our layout. */
-function weightsIn(file: Hdf5, network: Network, parameter: Parameter): Float32Array {
+/** The stored array of a parameter, in our layout. */
+function weightsIn(
+  arrays: readonly StoredArray[],
+  network: Network,
+  parameter: Parameter,
+): Float32Array {
   const { layer, role, rows, cols } = parameter;
-  const group = `model_weights/${layer}`;
-  const names = file.attribute(group, "weight_names");
-  const list = Array.isArray(names) ? names.map(String) : [];
-  // fc1/kernel:0 of Keras 2, sequential/fc1/kernel of Keras 3.
-  const name = list.find((one) => one.split("/").at(-1)?.replace(/:\d+$/, "") === kerasNames[role]);
-  if (name === undefined) {
-    throw bad(
-      `layer ${shown(layer)} has no ${kerasNames[role]} in it; it has ${list.length > 0 ? list.map(shown).join(", ") : "no weights"}`,
-    );
+  const wanted = kerasNames[role];
+  const array = arrays.find(({ name }) => name.split("/").at(-1)?.replace(/:\d+$/, "") === wanted);
+  if (!array) {
+    const names = arrays.map(({ name }) => shown(name)).join(", ");
+    throw bad(`layer ${shown(layer)} has no ${wanted} in it; it has ${names || "no weights"}`);
   }
-  const path = `${group}/${name}`;
   const shape = role === "w" ? kernelShape(network, parameter) : [rows];
-  const got = file.shape(path);
-  if (got?.join() !== shape.join()) {
+  const { name, shape: got, data } = array;
+  if (got.join() !== shape.join()) {
     throw bad(
-      `${shown(path)} must have the shape [${shape.join(", ")}], got ${got ? `[${got.join(", ")}]` : "nothing"}`,
+      `${shown(name)} of layer ${shown(layer)} must have the shape [${shape.join(", ")}], got [${got.join(", ")}]`,
     );
   }
-  return transposed(file.floats(path), new Float32Array(rows * cols), rows, cols);
+  return transposed(data, new Float32Array(rows * cols), rows, cols);
 }
 
 /** Outputs are the last axis. */

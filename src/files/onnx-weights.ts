@@ -195,7 +195,7 @@ export function order({ kernel, channels }: Window): (i: number) => number {
   };
 }
 
-function isSameOrder({ kernel, channels }: Window): boolean {
+export function isSameOrder({ kernel, channels }: Window): boolean {
   return channels === 1 || kernel[0] * kernel[1] === 1;
 }
 

@@ -1,5 +1,5 @@
 import type { Layer, Network, Parameter } from "../net/network.ts";
-import { order, type Window } from "./onnx-weights.ts";
+import { isSameOrder, order, type Window } from "./onnx-weights.ts";
 
 /**
  * A parameter as PyTorch has it: kernels are [outputs, channels, height, width], and images are channels first, also when
@@ -32,8 +32,11 @@ export function torchParameter(network: Network, parameter: Parameter): TorchPar
 
 /** PyTorch's order to ours; a copy. */
 export function fromTorch(data: ArrayLike<number>, window: Window): Float32Array {
+  if (isSameOrder(window)) return Float32Array.from(data);
   const to = order(window);
-  return Float32Array.from({ length: data.length }, (_, i) => data[to(i)] as number);
+  const ours = new Float32Array(data.length);
+  for (let i = 0; i < ours.length; i++) ours[i] = data[to(i)] as number;
+  return ours;
 }
 
 /** The image that a layer's outputs are, or the values of in a row. */
