@@ -6,8 +6,8 @@ import { customNetwork, describe, endsInSoftmax, inputShape, readable } from "./
 
 /**
  * Reads a Sequential or functional tf.LayersModel: names, weights, shapes. An activation inside a layer becomes a layer
- * of its own, `fc1_relu`; zeros around an image become the padding of the layer behind; a softmax at the end becomes the loss softmaxCrossEntropy, and any other end squaredError
- * unless `loss` says that the outputs are logits.
+ * of its own, `fc1_relu`; zeros around an image become the padding of the layer behind; a softmax at the end becomes the
+ * loss softmaxCrossEntropy, and any other end squaredError unless `loss` says that the outputs are logits.
  *
  * With `customLayers: true` a model that has layers, shared layers or options we cannot describe is not refused. Its
  * layers then have the kind "custom", only kernels of dense and convolution layers are compressible, and only the

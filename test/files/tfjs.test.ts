@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -277,6 +278,10 @@ describe("tfjs files", () => {
       /layer "pool" \(averagePool\) pads by \[2,1\] pixels, which are no part of its mean/,
     );
     refused([conv2d("a b", 1, { kernel: [1, 1] })], /first, got layer "a b"\. Rename the layer\.$/);
+    const lrn = network({ name: "lrn", input: [6, 6, 2], layers: [first, { kind: "localResponseNorm" }] });
+    const refusedAt = join(folder, "refused");
+    await assert.rejects(exportTfjs(model(lrn, hashedWeights(lrn, 2)), refusedAt), RangeError);
+    assert.equal(existsSync(refusedAt), false);
     await writeFile(join(folder, "file"), "");
     await assert.rejects(exportTfjs(nets[0] as Model, join(folder, "file", "net")), (error) =>
       isLCError(error, "LC_DISK"),
