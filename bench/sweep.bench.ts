@@ -6,17 +6,17 @@ import { parseArgs } from "node:util";
 import { build } from "../scripts/build.mjs";
 import type { Dataset } from "../src/data/dataset.ts";
 import { readJournal } from "../src/runs/journal.ts";
-import { type ExecutorSpec, pointFolder } from "../src/sweep/folder.ts";
+import { pointFolder } from "../src/sweep/folder.ts";
 import type { SweepEntry } from "../src/sweep/journal.ts";
 import { machine, textTable } from "./machine.ts";
 
 const help = `npm run bench -- sweep [--data DIR] [--json]
 
-How busy a sweep keeps two cores: 12 points of LeNet300, with two workers of one thread and with one worker of two.
+How busy a sweep keeps two cores: 12 points of LeNet300 on two workers of one thread. About a minute.
 "busy" is the workers' processor time ÷ (2 × wall time). The processor time is what each worker process says of itself at its end
 (getrusage, all threads, its start included); the wall time is from the supervisor's first to its last line in the journal.
-  --data DIR    MNIST of DIR/mnist, 60,000 images an epoch; otherwise 10,000 digits that lclab draws, six times
-  --json        one object per line and row`;
+  --data DIR    30,000 images of DIR/mnist, once an LC step; otherwise 10,000 digits that lclab draws, three times
+  --json        an object on one line`;
 
 // As users run it, without the TypeScript loader's time.
 type Library = typeof import("../src/index.ts");
@@ -38,21 +38,13 @@ export async function run(args: string[]): Promise<void> {
   await build({ only: ["wasm", "code"] });
   const library = (await import(new URL("../dist/src/index.js", import.meta.url).href)) as Library;
   if (values.data) process.env.LCLAB_DATA = values.data;
-  const data = values.data ? await library.mnist() : library.digits();
+  const data = values.data ? await library.mnist({ trainCount: 30_000 }) : library.digits();
   const folder = await mkdtemp(join(tmpdir(), "lclab-bench-"));
   if (!values.json) console.log(`${machine()}; ${data.name}\n`);
   try {
-    const rows: Row[] = [];
-    for (const [workers, threads] of [
-      [2, 1],
-      [1, 2],
-    ] as const) {
-      const executor = library.pool({ workers, threads });
-      const row = await measure(library, data, executor, join(folder, `${workers}`));
-      rows.push({ executor: `${workers} × ${threads} threads`, ...row });
-      if (values.json) console.log(JSON.stringify({ ...rows.at(-1), machine: machine() }));
-    }
-    if (!values.json) console.log(textTable(rows));
+    const row = await measure(library, data, join(folder, "sweep"));
+    if (values.json) console.log(JSON.stringify({ ...row, machine: machine() }));
+    else console.log(textTable([row]));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -60,21 +52,17 @@ export async function run(args: string[]): Promise<void> {
 
 type Row = Readonly<Record<string, string | number>>;
 
-async function measure(
-  library: Library,
-  data: Dataset,
-  executor: ExecutorSpec,
-  dir: string,
-): Promise<Row> {
+async function measure(library: Library, data: Dataset, dir: string): Promise<Row> {
   const usage = `${dir}.usage`;
   process.env.LCLAB_BENCH_USAGE = usage;
   const before = process.env.NODE_OPTIONS;
   process.env.NODE_OPTIONS = `${before ?? ""} --import ${new URL("usage.mjs", import.meta.url).href}`;
   const running = await library.sweep({
-    ...{ net: library.lenet300({ seed: 1 }), data, dir, executor },
+    ...{ net: library.lenet300({ seed: 1 }), data, dir },
+    executor: library.pool({ workers: CORES, threads: 1 }),
     combinations: ["Q", "P", "L", "Q+P"],
     levels: { bits: [1, 2, 3], keep: [0.02, 0.1], rank: [10] },
-    lStep: library.sgd({ rate: 0.05, epochs: data.train.count < 60_000 ? 6 : 1 }),
+    lStep: library.sgd({ rate: 0.05, epochs: data.train.count < 30_000 ? 3 : 1 }),
     mu: library.geometric({ from: 1e-3, factor: 1.5, steps: 4 }),
   });
   const { status, points } = await running.live({ stream: { write: () => true } });

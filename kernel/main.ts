@@ -82,7 +82,7 @@ const commands: Record<string, (args: string[]) => Promise<number>> = {
     const { sweepLines } = await import("../src/sweep/command.ts");
     const findings = await examine();
     const sweeps = await sweepLines(process.cwd());
-    if (sweeps.length === 0) sweeps.push("none at work in this folder and two below");
+    if (sweeps.length === 0) sweeps.push("none at work in this folder and three below");
     findings.push(...sweeps.map((detail) => ({ name: "sweep", status: "ok" as const, detail })));
     console.log(values.json ? JSON.stringify(findings, null, 2) : report(findings));
     return findings.some(({ status }) => status === "missing") ? 1 : 0;

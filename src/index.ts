@@ -69,15 +69,20 @@ export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
-export type { ExportedFile } from "./files/exported.ts";
+export type { Compressed, ExportedFile } from "./files/exported.ts";
 export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
 export { fromKeras, type KerasOptions } from "./files/keras.ts";
 export type { NpyArray, NpyType } from "./files/npy.ts";
 export { fromNpz, loadNpz, type NpzOptions, saveNpz } from "./files/npz.ts";
 export { exportOnnx, type OnnxOptions, toOnnx } from "./files/onnx.ts";
-export type { Compressed } from "./files/onnx-parts.ts";
 export { type LoadedModel, load, save } from "./files/save.ts";
 export { exportTfjs, type TfjsOptions, toTfjsFiles } from "./files/tfjs.ts";
+export {
+  type InferenceMemory,
+  type InferenceOptions,
+  inference,
+  type Predictor,
+} from "./inference/predictor.ts";
 export { DivergenceError, type Run } from "./lc/algorithm.ts";
 export { type DirectOptions, score } from "./lc/direct.ts";
 export { fisher } from "./lc/fisher.ts";
@@ -131,16 +136,11 @@ export {
 } from "./runs/open.ts";
 export type { RunRecord } from "./runs/record.ts";
 export { candidates } from "./sweep/candidates.ts";
-export {
-  type Allocation,
-  type Budget,
-  type ChooseOptions,
-  choose,
-  type Front,
-} from "./sweep/choose.ts";
+export { type ChooseOptions, choose } from "./sweep/choose.ts";
 export type { Choice, CombinationName, Combinations, Levels } from "./sweep/combinations.ts";
 export { bull, pool, slurm } from "./sweep/executors.ts";
 export type { SweepPoint } from "./sweep/follow.ts";
+export type { Allocation, Budget, Front } from "./sweep/front.ts";
 export type { SweepResult } from "./sweep/result.ts";
 export {
   attachSweep,

@@ -15,8 +15,10 @@ import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import type { Plan } from "../../src/lc/plan.ts";
 import { geometric, type LStep, schedules } from "../../src/lc/schedules.ts";
 import type { Weights } from "../../src/net/network.ts";
+import { openRun } from "../../src/runs/open.ts";
 import { version } from "../../src/runs/record.ts";
-import { choose, type Front } from "../../src/sweep/choose.ts";
+import { choose } from "../../src/sweep/choose.ts";
+import type { Front } from "../../src/sweep/front.ts";
 import { referenceLenet300 } from "../../test/support/reference.ts";
 import { machine, median } from "../machine.ts";
 import { handMade } from "./hand-made.ts";
@@ -27,7 +29,6 @@ import {
   type Entry,
   epochsOf,
   type Run,
-  secondsOf,
   shortened,
   tableOf,
 } from "./report.ts";
@@ -158,11 +159,14 @@ async function learn(
 ): Promise<Run[]> {
   const runs: Run[] = [];
   for (const seed of seeds) {
+    const dir = values.dir === undefined ? undefined : join(values.dir, `${folder}-seed-${seed}`);
     const solution = await plan.run({
       ...{ data, mu, seed, engine, lStep: how, evaluate: "last" },
       ...(importance ? { importance } : {}),
-      ...(values.dir === undefined ? {} : { dir: join(values.dir, `${folder}-seed-${seed}`) }),
+      ...(dir === undefined ? {} : { dir }),
     });
+    const seconds =
+      dir === undefined ? solution.history.at(-1)?.seconds : (await openRun(dir)).seconds;
     const { ratio, history } = solution;
     const bits = Math.round(dense() / ratio);
     const run: Run = {
@@ -172,7 +176,7 @@ async function learn(
       trainLoss: solution.trainLoss as number,
       testError: solution.testError as number,
       epochs: history.at(-1)?.epochsDone ?? 0,
-      seconds: secondsOf(history),
+      seconds: seconds ?? Number.NaN,
     };
     runs.push(run);
     say(
@@ -200,6 +204,9 @@ same weights: the toolkit's combinations with ρ ≥ 20, and below each what \`c
 the median of L(Δ(Θ)) over the seeds, with the least and the most; bytes and ρ are the largest and the smallest of the networks
 as they would be stored, test error and seconds medians. The claim: the median training loss of the choice is not above that of
 any combination of the same size or smaller.
+
+The schedule is short, with few images: by the toolkit's full one, on 60,000, its authors reach test errors of 2.1 to 2.6 % with the same
+combinations. What is compared here is how far each comes in the same ${epochsOf(lStep, mu)} epochs.
 
 ${result.toMarkdown()}
 The search took ${search.seconds.toFixed(1)} CPU seconds, ${search.epochs.toFixed(1)} epochs of ${search.epochSeconds.toFixed(2)} CPU seconds; the choice does without ${allowed} epochs for it in

@@ -1,4 +1,3 @@
-import type { Progress } from "../../src/lc/progress.ts";
 import type { LStep, Schedule } from "../../src/lc/schedules.ts";
 import { type Table, table } from "../../src/table/table.ts";
 import { median } from "../machine.ts";
@@ -55,16 +54,6 @@ export function shortened<Step extends LStep>(lStep: Step, every: number): Step 
     );
   }
   return { ...lStep, epochs: less(epochs), firstEpochs: less(firstEpochs) };
-}
-
-/** Seconds of all processes that worked on a run; each counts from 0. */
-export function secondsOf(history: readonly Pick<Progress, "seconds">[]): number {
-  let [total, before] = [0, 0];
-  for (const { seconds } of history) {
-    total += seconds >= before ? seconds - before : seconds;
-    before = seconds;
-  }
-  return total;
 }
 
 /** The least real bytes of a configuration: what another must not exceed. */

@@ -20,10 +20,12 @@ import {
   lenet5,
   type Model,
   mnist,
+  openSweep,
   pool,
   resnet,
   type Schedule,
   type Sweep,
+  type SweepPoint,
   type SweepResult,
   sgd,
   sweep,
@@ -31,12 +33,14 @@ import {
 } from "../../src/index.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { paperGrid } from "../../src/sweep/combinations.ts";
+import { readSpec, type SweepSpec } from "../../src/sweep/folder.ts";
 
-const help = `npm run gallery -- [NET …] [--dir DIR]
+const help = `npm run gallery -- [NET …] [--dir DIR] [--draw]
 
 Runs Q, P, L, Q + P and L + P at two sizes each and keeps the records, a table and a figure in notebooks/gallery/NET.
   NET        lenet5, resnet20; default both
   --dir DIR  where the sweeps with all their checkpoints lie; default .lclab/gallery
+  --draw     runs nothing: makes pages and figures from the records again
 MNIST and CIFAR-10 are read from LCLAB_DATA.`;
 
 interface Exhibit {
@@ -84,8 +88,8 @@ const exhibits: Readonly<Record<string, Exhibit>> = {
       ["Q+P", { bits: [1], keep: [0.005] }, { bits: [2], keep: [0.01] }],
       ["L+P", { rank: [1], keep: [0.01] }, { rank: [2], keep: [0.02] }],
     ],
-    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.9 }),
-    mu: geometric({ from: 1e-2, factor: 2, steps: 7 }),
+    lStep: sgd({ rate: 0.03, epochs: 1, firstEpochs: 2, batch: 64, decay: 0.95 }),
+    mu: geometric({ from: 1e-2, factor: 1.5, steps: 13 }),
   },
 };
 
@@ -93,6 +97,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     dir: { type: "string", default: join(".lclab", "gallery") },
+    draw: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -105,7 +110,9 @@ else if (unknown !== undefined) {
   );
   process.exitCode = 2;
 } else {
-  for (const name of names) await exhibit(name, exhibits[name] as Exhibit);
+  for (const name of names) {
+    await (values.draw ? draw : exhibit)(name, exhibits[name] as Exhibit);
+  }
 }
 
 async function exhibit(name: string, what: Exhibit): Promise<void> {
@@ -113,40 +120,83 @@ async function exhibit(name: string, what: Exhibit): Promise<void> {
   const result = await (await begin(dir, what)).live();
   console.log(result.table.toText());
   if (result.status !== "finished") throw new Error(`${dir} is ${result.status}.`);
-  const to = fileURLToPath(new URL(name, import.meta.url));
   await keepRecords(
     dir,
-    to,
+    folderOf(name),
     result.points.map(({ id }) => id),
   );
-  await writeFile(join(to, "figure.svg"), String(result.figure[displaySymbol]()["image/svg+xml"]));
-  await writeFile(join(to, "README.md"), pageOf(name, what, result));
+  await draw(name, what);
+}
+
+function folderOf(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** The page and the figure, from the records that are kept. */
+async function draw(name: string, what: Exhibit): Promise<void> {
+  const folder = folderOf(name);
+  const result = await openSweep(folder);
+  const svg = String(result.figure[displaySymbol]()["image/svg+xml"]);
+  await writeFile(join(folder, "figure.svg"), svg);
+  await writeFile(join(folder, "README.md"), pageOf(name, what, result, await readSpec(folder)));
 }
 
 /** What was run, and what came out. */
 function pageOf(
   name: string,
-  { images, lStep, mu, reference }: Exhibit,
-  result: SweepResult,
+  { images, reference }: Exhibit,
+  { figure, table, points, reference: scores }: SweepResult,
+  { lStep, mu, network }: SweepSpec,
 ): string {
-  const { trainLoss, testError } = result.reference;
   const epochs = lStep.firstEpochs + (mu.length - 1) * lStep.epochs;
-  return `# ${result.figure.chart.title}
+  const chance = Math.log(network.layers.findLast((layer) => layer.kind === "dense")?.units ?? 1);
+  const lost = points.filter((point) => (point.scores?.trainLoss ?? 0) >= chance);
+  const single = lost.length === 1;
+  const caution =
+    lost.length === 0
+      ? ""
+      : `${lost.map(({ combination, level }) => `${combination} ${level}`).join(", ")} ${single ? "ends" : "end"} at chance, with a loss of ${chance.toFixed(2)} or more. `;
+  return `# ${figure.chart.title}
 
 ![Error–compression curves](figure.svg)
 
-${result.table.toMarkdown()}
-The reference, trained for ${reference.lStep.epochs} epochs on ${images}, has a training loss of ${trainLoss.toPrecision(3)} and a test error of ${testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
-(${epochs} epochs) with seed 1; "direct" is the compression of the reference without learning. The ratio counts the packed bits of
-all parameters. One seed and short runs on a part of the data: what is seen here is this net on these images.
+${table.toMarkdown()}
+The smaller size of each, by test error: ${ranked(points, 0)}.
+The larger: ${ranked(points, 1)}.
+
+The reference, trained for ${reference.lStep.epochs} epochs on ${images}, has a training loss of ${scores.trainLoss.toPrecision(3)} and a test error of ${scores.testError.toFixed(2)} %. Each point is one LC run of ${mu.length} steps
+(${epochs} epochs, μ from ${mu[0]} to ${(mu.at(-1) ?? 0).toPrecision(2)}) with seed 1; "direct" is the compression of the reference without learning. The ratio counts the packed bits of
+all parameters. ${caution}One seed and short runs on a part of the data: what is seen here is this net on these images, and differences of
+a few tenths of a percent may be chance.
 
 \`npm run gallery -- ${name}\` makes this page; \`openSweep("notebooks/gallery/${name}")\` opens the records.
 `;
 }
 
+/** The points of one size, the best first. */
+function ranked(points: readonly SweepPoint[], size: 0 | 1): string {
+  const names = [...new Set(points.map(({ combination }) => combination))];
+  return names
+    .flatMap((name) => points.filter(({ combination }) => combination === name)[size] ?? [])
+    .map(({ combination, scores }) => ({
+      combination,
+      error: scores?.testError ?? Number.NaN,
+      ratio: scores?.ratio ?? Number.NaN,
+    }))
+    .sort((a, b) => a.error - b.error)
+    .map((p) => `${p.combination} ${p.error.toFixed(2)} % (${p.ratio.toFixed(1)} ×)`)
+    .join(", ");
+}
+
 /** The sweep in `dir`, or a new one from a reference trained for it. */
 async function begin(dir: string, what: Exhibit): Promise<Sweep> {
-  if (existsSync(join(dir, "sweep.json"))) return attachSweep(dir);
+  if (existsSync(join(dir, "sweep.json"))) {
+    const { lStep, mu } = await readSpec(dir);
+    if (JSON.stringify([lStep, mu]) !== JSON.stringify([what.lStep, what.mu])) {
+      throw new Error(`gallery: ${dir} holds a sweep of another schedule. Remove it.`);
+    }
+    return attachSweep(dir);
+  }
   const data = await what.data();
   const net = what.reference.net();
   const combinations = combinationsOf(net, what.curves);

@@ -13,7 +13,7 @@ import {
 } from "./chart.ts";
 import { html } from "./html.ts";
 import { grey, textOn } from "./palette.ts";
-import { type Range, rangeOf, ticks125 } from "./scale.ts";
+import { coordinate, type Range, rangeOf, type Tick, ticks125 } from "./scale.ts";
 import { svg } from "./svg.ts";
 
 /** The part of a Plotly trace that we write. `null` is a gap. */
@@ -84,7 +84,8 @@ function toPlotly(chart: Chart): PlotlyFigure {
       xanchor: "left",
       y: 1,
       yanchor: "top",
-      pad: { t: 14 },
+      // The first of two lines is set from its baseline.
+      pad: { t: chart.subtitle ? 20 : 14 },
       font: { size: 16 },
     },
     height: plotHeight + head,
@@ -161,7 +162,7 @@ function suffix(index: number): string {
 }
 
 function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
-  const ticks = axis.ticks ?? (axis.ticks125 ? ticks125() : undefined);
+  const ticks = axis.ticks ?? (axis.ticks125 ? manyOf(ticks125(), axis, range) : undefined);
   return {
     title: { text: plotlyText(axis.title), standoff: 8 },
     type: axis.scale,
@@ -178,6 +179,15 @@ function axisLayout(axis: Panel["x"], range: Range): Record<string, unknown> {
         }
       : automaticTicks(axis, range[1] - range[0])),
   };
+}
+
+/** `ticks`, if at least two are in sight before the first zoom. */
+function manyOf(ticks: readonly Tick[], axis: Panel["x"], [low, high]: Range) {
+  const inside = ticks.filter(({ value }) => {
+    const at = coordinate(axis, value);
+    return at >= low && at <= high;
+  });
+  return inside.length > 1 ? ticks : undefined;
 }
 
 /** `span` in decades on a log axis: powers of ten over many, 1 2 5 over few, linear steps within one. */

@@ -51,7 +51,8 @@ export function checkData(
   }
 }
 
-function checkSplit(
+/** @throws RangeError if a split has another size than its count says, or a label that is no output. */
+export function checkSplit(
   who: string,
   { images, labels, count }: Split,
   name: string,

@@ -41,11 +41,15 @@ export type Step =
   | { readonly axis: "rows"; readonly image: boolean; readonly op: Op }
   | { readonly axis: "tiles"; readonly op: Op };
 
-/** @param training False: dropout is skipped, and a node of it is its input. */
+/**
+ * @param training False: dropout is skipped, and a node of it is its input.
+ * @param isPlain False for a node whose weights are not those of the context.
+ */
 export function takeImageBuffers(
   { arena, nodes }: ImageContext,
   batch: number,
   training: boolean,
+  isPlain: (node: Node) => boolean = () => true,
 ): ImageBuffers {
   const values = new Map<Node, number>();
   const transformed = new Map<Node, Transformed>();
@@ -57,7 +61,7 @@ export function takeImageBuffers(
       node,
       skipped && from ? from : arena.take(`${node.layer} activation`, bytesOf(node, batch)),
     );
-    if (isWinograd(node)) {
+    if (isPlain(node) && isWinograd(node)) {
       transformed.set(node, takeTransformed(arena, node, training));
     }
     if (node.spec.kind !== "batchNorm") continue;
@@ -114,11 +118,19 @@ export function windowOf(
   };
 }
 
+/** How a forward pass is done. */
+interface Pass {
+  readonly from: "weight" | "other";
+  readonly training: boolean;
+  /** The ops of a node that does not have the usual ones. */
+  readonly instead?: (node: Node) => readonly Op[] | undefined;
+}
+
 /** Ops from the images to the outputs. */
 export function imageForward(
   context: ImageContext,
   buffers: ImageBuffers,
-  { from, training }: { readonly from: "weight" | "other"; readonly training: boolean },
+  { from, training, instead }: Pass,
 ): readonly Step[] {
   const { nodes, mean, zeros, slot } = context;
   const { value, norm, transformed } = buffers;
@@ -134,6 +146,20 @@ export function imageForward(
     const [x, y] = [source && value(source), value(node)];
     const activation = code(node.activation);
     const tasks = 0;
+    const clean = () => {
+      const unclean =
+        node.activation === "sigmoid" ||
+        spec.kind === "sigmoid" ||
+        (spec.kind === "globalAveragePool" && size(node.shape) % 8 > 0);
+      if (!unclean || isImage(node)) return;
+      row({ kernel: "clearPadding", layer, tasks, args: { x: y, columns: size(node.shape) } });
+    };
+    const own = instead?.(node);
+    if (own) {
+      for (const op of own) row(op);
+      clean();
+      continue;
+    }
     switch (spec.kind) {
       case "input": {
         const args = { x: y, mean, ...augmentArgs(context.data) };
@@ -228,13 +254,7 @@ export function imageForward(
         }
       }
     }
-    const unclean =
-      node.activation === "sigmoid" ||
-      spec.kind === "sigmoid" ||
-      (spec.kind === "globalAveragePool" && size(node.shape) % 8 > 0);
-    if (unclean && !isImage(node)) {
-      row({ kernel: "clearPadding", layer, tasks, args: { x: y, columns: size(node.shape) } });
-    }
+    clean();
   }
   return steps;
 }

@@ -26,7 +26,7 @@ const EVALUATION_ROWS = 64;
 const FISHER_ROWS = 32;
 
 /** Examples a thread takes at a time through images: few, because one alone fills the cache. */
-const IMAGE_ROWS = 4;
+export const IMAGE_ROWS = 4;
 
 /** Bytes of a gradient tile before a thread's patches (assembly/conv.ts), and a line between threads. */
 const SCRATCH = 256 + 64;
@@ -121,7 +121,7 @@ function fisherProgram(context: ImageContext, buffers: ImageBuffers): Program {
   return { name: "fisher", phases: [...rows, tiles(sums, ["advance"])] };
 }
 
-function lossStep(
+export function lossStep(
   { loss, nodes }: ImageContext,
   buffers: ImageBuffers,
   dy: number,
@@ -143,12 +143,13 @@ function lossStep(
 
 /**
  * Steps in phases: a barrier where tiles begin or end, and where rows of images change to rows of values, which are
- * taken 16 at a time. The phase with the loss ends with `serial`, and what comes after it is another phase.
+ * taken `valueRows` (a multiple of 4) at a time. The phase with the loss ends with `serial`, and what comes after it is another phase.
  */
-function phases(
+export function phases(
   steps: readonly Step[],
   { losses, wrong }: ImageBuffers,
   serial: Phase["serial"],
+  valueRows = 16,
 ): Phase[] {
   const result: Phase[] = [];
   let [ops, key]: [Op[], string] = [[], ""];
@@ -157,7 +158,7 @@ function phases(
     const hasLoss = ops.some(({ kernel }) => kernel === "softmax" || kernel === "squared");
     result.push({
       axis: key === "tiles" ? "tiles" : "rows",
-      taskRows: key === "images" ? IMAGE_ROWS : 16,
+      taskRows: key === "images" ? IMAGE_ROWS : valueRows,
       ops,
       ...(hasLoss ? { serial, losses, wrong } : { serial: [], losses: 0, wrong: 0 }),
     });
@@ -174,7 +175,7 @@ function phases(
 }
 
 /** Scratch for the sources and patches of 16 pixels, and for those a weight gradient packs at a time. */
-function scratchBytes(nodes: readonly Node[]): number {
+export function scratchBytes(nodes: readonly Node[]): number {
   const patches = nodes.map((node) => {
     const { spec, parameters } = node;
     if (spec.kind !== "conv2d") return 0;

@@ -111,6 +111,8 @@ export interface KernelArgs {
   winograd: WindowArg | "x" | "u" | "b" | "y" | "filters" | "activation" | "add";
   winogradWeights: "w" | "u" | "panels" | "inputs" | "panelBytes" | "tapBytes" | "turned" | "side";
   winogradGradient: WindowArg | "x" | "dy" | "filters" | "chunks" | "sums" | "bSums";
+  packedDense: "x" | "xPanels" | "w" | "b" | "y" | "yPanels" | "activation" | "add";
+  packedConv: WindowArg | "x" | "w" | "b" | "y" | "filters" | "activation" | "add" | "block";
   squared: "z" | "classes" | "dy" | "losses" | "wrong" | "mean";
 }
 
@@ -276,6 +278,14 @@ export const kernels: {
   winogradGradient: {
     id: layout.KERNEL_WINOGRAD_GRADIENT,
     args: [...windowArgs, "x", "dy", "filters", "chunks", "sums", "bSums"],
+  },
+  packedDense: {
+    id: layout.KERNEL_PACKED_DENSE,
+    args: ["x", "xPanels", "w", "b", "y", "yPanels", "activation", "add"],
+  },
+  packedConv: {
+    id: layout.KERNEL_PACKED_CONV,
+    args: [...windowArgs, "x", "w", "b", "y", "filters", "activation", "add", "block"],
   },
   squared: { id: layout.KERNEL_SQUARED, args: ["z", "classes", "dy", "losses", "wrong", "mean"] },
 };

@@ -1,6 +1,12 @@
+import type { Numbers, Part } from "../compression/parts.ts";
+import type { Solution } from "../lc/solution.ts";
+import type { Model } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
+
+/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
+export type Compressed = Pick<Solution, "model" | "thetas">;
 
 /** A network that was written for other programs. */
 export interface ExportedFile extends Displayable {
@@ -44,4 +50,17 @@ export function exported(
     table: details,
     [displaySymbol]: () => details[displaySymbol](),
   });
+}
+
+/** The weights of a layer as they are. */
+export function plainPart({ weights }: Model, layer: string): Part & { readonly kind: "all" } {
+  return { kind: "all", numbers: { kind: "floats", data: weights[`${layer}.w`] as Float32Array } };
+}
+
+/** What tables call numbers. */
+export function inWords(numbers: Numbers): string {
+  if (numbers.kind === "floats") return "float32";
+  if (numbers.kind === "halves") return "float16";
+  const { levels, books } = numbers;
+  return `codebook of ${levels.length / books}${books > 1 ? " per row" : ""}`;
 }

@@ -1,3 +1,5 @@
+import type { Numbers, Part } from "../compression/parts.ts";
+import { layerParts } from "../lc/layer-parts.ts";
 import { isLCError, LCError } from "../errors.ts";
 import type { LCState } from "../lc/state.ts";
 import type { Network, Parameter, Weights } from "../net/network.ts";
@@ -5,9 +7,8 @@ import { displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { table } from "../table/table.ts";
 import { grouped } from "../text.ts";
-import type { ExportedFile } from "./exported.ts";
+import type { Compressed, ExportedFile } from "./exported.ts";
 import { type NpyArray, readNpy, writeNpy } from "./npy.ts";
-import { type Compressed, compressedParts, type Numbers, type Part } from "./onnx-parts.ts";
 import { reordered, reorderedSparse, type Window } from "./onnx-weights.ts";
 import { MOST_BYTES, readAtMost } from "./read.ts";
 import { bad, shown } from "./safetensors.ts";
@@ -165,7 +166,7 @@ const torchNames: Readonly<Record<Parameter["role"], string>> = {
 /** All arrays of a solution, by name. */
 function arraysOf(solution: Compressed, weights: Weights): ReadonlyMap<string, NpyArray> {
   const { network, weights: deltas } = solution.model;
-  const parts = compressedParts(solution);
+  const parts = layerParts(solution);
   const arrays = new Map<string, NpyArray>();
   for (const parameter of network.parameters) {
     const { key, layer, compressible } = parameter;

@@ -1,3 +1,4 @@
+import type { Part } from "../compression/parts.ts";
 import {
   type Conv2dSpec,
   type Layer,
@@ -7,7 +8,6 @@ import {
   type Shape,
 } from "../net/network.ts";
 import type { OnnxGraph } from "./onnx-graph.ts";
-import type { Part } from "./onnx-parts.ts";
 import { numbersValue, reordered, reshape, weightValue } from "./onnx-weights.ts";
 
 /** A value of the graph: images are [N, channels, height, width], everything else [N, values]. */

@@ -1,5 +1,5 @@
+import type { Numbers, Part } from "../compression/parts.ts";
 import { elementType, type OnnxGraph } from "./onnx-graph.ts";
-import type { Numbers, Part } from "./onnx-parts.ts";
 
 /** How the columns of a weight matrix are numbered here: (row of the kernel, its column, channel). */
 export interface Window {

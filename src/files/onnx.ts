@@ -1,11 +1,19 @@
+import type { Part } from "../compression/parts.ts";
+import { layerParts } from "../lc/layer-parts.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { grouped } from "../text.ts";
-import { type ExportedFile, exported, type Stored } from "./exported.ts";
+import {
+  type Compressed,
+  type ExportedFile,
+  exported,
+  inWords,
+  plainPart,
+  type Stored,
+} from "./exported.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
-import { type Compressed, compressedParts, inWords, type Part, plainPart } from "./onnx-parts.ts";
 
 export interface OnnxOptions {
   /** True: compressed layers are written as plain float32 weights too. Default false. */
@@ -56,7 +64,7 @@ function written(
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
   const found =
-    solution && !decompress ? compressedParts(solution) : new Map<string, readonly Part[]>();
+    solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
   const parts = (layer: string) => found.get(layer) ?? [plainPart(model, layer)];
   const graph = onnxGraph();
   const values = new Map<string, Value>();

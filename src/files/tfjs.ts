@@ -1,21 +1,21 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { type Numbers, type Part, values } from "../compression/parts.ts";
 import { LCError } from "../errors.ts";
+import { layerParts } from "../lc/layer-parts.ts";
 import { type Model, model as modelOf, type Network } from "../net/network.ts";
 import { type TfjsTopology, type TfjsWeight, tfjsTopology } from "../net/tfjs-layers.ts";
 import { transposed } from "../net/tfjs-parameters.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
-import { type ExportedFile, exported, type Stored } from "./exported.ts";
 import {
   type Compressed,
-  compressedParts,
+  type ExportedFile,
+  exported,
   inWords,
-  type Numbers,
-  type Part,
   plainPart,
-  values,
-} from "./onnx-parts.ts";
+  type Stored,
+} from "./exported.ts";
 
 export interface TfjsOptions {
   /** True: compressed layers are written as plain float32 weights too. Default false. */
@@ -91,7 +91,7 @@ function written(
   const given = solution ? solution.model : (of as Model);
   const model = modelOf(given.network, given.weights);
   const parts =
-    solution && !decompress ? compressedParts(solution) : new Map<string, readonly Part[]>();
+    solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
   const topology = tfjsTopology("exportTfjs", model.network, {
     softmax: !logits && model.network.loss === "softmaxCrossEntropy",
     factors: (layer) => factorsOf(parts.get(layer)),
@@ -146,7 +146,7 @@ function numbersOf(
   if (factors) return key.endsWith(".u") ? factors.u : factors.v;
   const [part, ...more] = found ?? [];
   const single = part?.kind === "all" && more.length === 0;
-  return single ? part.numbers : (plainPart(model, layer) as Part & { kind: "all" }).numbers;
+  return single ? part.numbers : plainPart(model, layer).numbers;
 }
 
 /** Numbers with outputs as the last axis; compressed where tfjs decodes them to the same float32. */

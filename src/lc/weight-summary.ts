@@ -32,7 +32,8 @@ export function summaries(
     const own = parts.length > 1 ? (thetas[i] as readonly unknown[]) : [thetas[i]];
     const codebooks = parts.flatMap((part, p) => {
       const values = fewValues(part.decompress(own[p]).data);
-      return values ? [{ part: part.name, values }] : [];
+      const twins = parts.filter(({ name }) => name === part.name).length > 1;
+      return values ? [{ part: twins ? `${part.name}, part ${p + 1}` : part.name, values }] : [];
     });
     return { layers: task.layers, ...histogram(arrays), codebooks };
   });

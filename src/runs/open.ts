@@ -18,7 +18,7 @@ import { type Table, table } from "../table/table.ts";
 import { escapeMarkup } from "../text.ts";
 import { checkpoints } from "./checkpoints.ts";
 import { files, readRecord, readStart } from "./folder.ts";
-import { historyOf, readJournal } from "./journal.ts";
+import { historyOf, type JournalEntry, readJournal } from "./journal.ts";
 import { ownerOf } from "./lock.ts";
 import type { RunRecord } from "./record.ts";
 
@@ -34,6 +34,8 @@ export interface SavedRun extends Displayable {
   readonly record: RunRecord;
   /** One record per epoch and step so far. */
   readonly history: readonly Progress[];
+  /** How long processes have worked on it until their last record, all together. */
+  readonly seconds: number;
   /**
    * The newest state that is whole; an earlier one than the run has reached where the last is damaged: see its `stepsDone`.
    * @throws LCError LC_STATE if there is none, or it is of another format.
@@ -74,6 +76,7 @@ export async function openRun(dir: string): Promise<SavedRun> {
     ...(last?.type === "end" && last.message ? { message: last.message } : {}),
     record,
     history: historyOf(entries),
+    seconds: secondsOf(entries),
     async state() {
       const { found, damaged } = await checkpoints(join(path, files.checkpoints)).newest();
       if (found) return found.state;
@@ -86,6 +89,16 @@ export async function openRun(dir: string): Promise<SavedRun> {
     [displaySymbol]: () => tableOf([saved])[displaySymbol](),
   };
   return Object.freeze(saved);
+}
+
+/** The records of each process count from its start. */
+function secondsOf(entries: readonly JournalEntry[]): number {
+  let [before, last] = [0, 0];
+  for (const entry of entries) {
+    if (entry.type === "start") [before, last] = [before + last, 0];
+    else if (entry.type === "record") last = entry.record.seconds;
+  }
+  return before + last;
 }
 
 interface Shown {

@@ -5,8 +5,8 @@ import { files } from "./folder.ts";
 import type { SweepResult } from "./result.ts";
 import { openSweep } from "./sweep.ts";
 
-/** Sweeps with a supervisor at work in `folder` and up to two folders below; what cannot be read is passed over. */
-export async function sweepsAtWork(folder: string, levels = 2): Promise<SweepResult[]> {
+/** Sweeps with a supervisor at work in `folder` and up to three folders below, `.lclab` too; what cannot be read is passed over. */
+export async function sweepsAtWork(folder: string, levels = 3): Promise<SweepResult[]> {
   const inside = await readdir(folder, { withFileTypes: true }).catch(() => []);
   if (inside.some(({ name }) => name === files.spec)) {
     const owner = await ownerOf(folder).catch(() => "none" as const);
@@ -18,7 +18,10 @@ export async function sweepsAtWork(folder: string, levels = 2): Promise<SweepRes
   }
   if (levels === 0) return [];
   const below = inside.filter(
-    (entry) => entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules",
+    (entry) =>
+      entry.isDirectory() &&
+      (!entry.name.startsWith(".") || entry.name === ".lclab") &&
+      entry.name !== "node_modules",
   );
   return (
     await Promise.all(below.map(({ name }) => sweepsAtWork(join(folder, name), levels - 1)))

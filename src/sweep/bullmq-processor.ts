@@ -1,9 +1,8 @@
 /** What BullMQ runs in a process of its own: one point. */
 import { throttle } from "../charts/throttle.ts";
-import { isLCError } from "../errors.ts";
 import type { Progress } from "../lc/progress.ts";
 import type { JobProgress, JobResult, PointJob } from "./bullmq.ts";
-import { runPoint } from "./point.ts";
+import { comesAgain, runPoint } from "./point.ts";
 import { stopAsked } from "./stop-file.ts";
 
 /** The part of BullMQ's job used here. */
@@ -37,9 +36,9 @@ export default async function process_(job: SandboxedJob): Promise<JobResult> {
       updates.request();
     }
   } catch (error) {
-    // Bad input and divergence come again, so the job ends with them; anything else fails, and is tried again.
-    if (!(error instanceof RangeError || isLCError(error, "LC_DIVERGED"))) throw error;
-    return { status: "failed", message: (error as Error).message };
+    // A job that fails is tried again.
+    if (!comesAgain(error)) throw error;
+    return { status: "failed", message: error.message };
   } finally {
     updates.stop();
     release();

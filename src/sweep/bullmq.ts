@@ -58,6 +58,9 @@ export interface Worker {
 /** How often jobs are asked for their state: an event can be lost while Redis is away. */
 const ASK_MS = 2000;
 
+/** How long the end of an attempt that is to stop is waited for, and that of a connection: Redis may be away for ever. */
+const PATIENCE_MS = 10_000;
+
 /** States of a job that nobody has begun. */
 const waits = new Set(["waiting", "delayed", "prioritized"]);
 
@@ -176,12 +179,16 @@ export async function bullExecutor(options: {
         stop() {
           stopping = true;
           void halt().catch(() => undefined);
+          // The file stops it without Redis too, and a later attempt takes the point over.
+          const patience = wait(PATIENCE_MS, undefined, { signal: stopped.signal });
+          patience.then(() => resolve({ status: "stopped" })).catch(() => undefined);
         },
       };
     },
     async close() {
       stopped.abort();
-      await Promise.all([queue.close(), events.close()]);
+      const closed = Promise.allSettled([queue.close(), events.close()]);
+      await Promise.race([closed, wait(PATIENCE_MS, undefined, { ref: false })]);
     },
   };
 }

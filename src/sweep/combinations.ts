@@ -10,7 +10,10 @@ export type Choice =
   | Pick<Compression<unknown>, "name" | "spec">
   | ((start: Plan<string>) => Plan<string, unknown>);
 
-/** Curves of an error–compression figure: name of the combination → level → what to do. */
+/**
+ * Curves of an error–compression figure: name of the combination → level → what to do, in this order. JavaScript has keys that are
+ * whole numbers first and ascending: call a level "rank 5", not "5".
+ */
 export type Combinations = Readonly<Record<string, Readonly<Record<string, Choice>>>>;
 
 /** The combinations of Part V of the LC papers. */

@@ -30,7 +30,7 @@ export async function sweepCommand(
   }
 }
 
-/** For `lclab doctor`: a line for each sweep at work in `folder` and up to two folders below. */
+/** For `lclab doctor`: a line for each sweep at work in `folder` and up to three folders below. */
 export async function sweepLines(folder: string): Promise<string[]> {
   return (await sweepsAtWork(folder)).map(({ dir, supervisor, figure }) => {
     const who = supervisor ? ` (process ${supervisor.pid} on ${supervisor.host})` : "";

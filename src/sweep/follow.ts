@@ -48,6 +48,8 @@ export interface SweepView {
   readonly supervisors: number;
   /** Its journal so far. */
   readonly journal: readonly SweepEntry[];
+  /** When processes began at the run of each point, in milliseconds since 1970. */
+  readonly starts: ReadonlyMap<string, readonly number[]>;
   readonly executor: ExecutorSpec;
   /** How long supervisors have been at work until the journal's last line. */
   readonly seconds: number;
@@ -65,6 +67,7 @@ export class Follower {
   /** First record of each point's newest process. */
   readonly #first = new Map<string, Progress>();
   readonly #entries: SweepEntry[] = [];
+  readonly #starts = new Map<string, number[]>();
   #supervisors = 0;
   #executor: ExecutorSpec;
   #message: string | undefined;
@@ -113,7 +116,8 @@ export class Follower {
       points,
       status: done ? "finished" : busy ? "running" : "idle",
       supervisor: busy ? owner : null,
-      ...{ supervisors: this.#supervisors, executor: this.#executor, journal: [...this.#entries] },
+      ...{ supervisors: this.#supervisors, executor: this.#executor },
+      ...{ journal: [...this.#entries], starts: new Map(this.#starts) },
       seconds: this.#worked / 1000,
       ...(this.#message === undefined ? {} : { message: this.#message }),
     };
@@ -145,6 +149,9 @@ export class Follower {
     this.#worked = this.#workedBefore + (time - this.#since);
     if (entry.type === "stop") this.#message = entry.message;
     if (entry.type === "attempt") {
+      // What its crashes said is over.
+      const { message: _, ...point } = this.#points.get(entry.id) as SweepPoint;
+      this.#points.set(entry.id, point);
       this.#change(entry.id, {
         ...{ status: "running", attempts: entry.attempt },
         ...(entry.from === undefined ? {} : { from: entry.from }),
@@ -159,7 +166,10 @@ export class Follower {
   async #records(id: string): Promise<void> {
     for (const entry of (await this.#runs.get(id)?.more()) ?? []) {
       // Its seconds begin again with each process, its epochs do not.
-      if (entry.type === "start") this.#first.delete(id);
+      if (entry.type === "start") {
+        this.#first.delete(id);
+        this.#starts.set(id, [...(this.#starts.get(id) ?? []), Date.parse(entry.time)]);
+      }
       if (entry.type !== "record") continue;
       // The histograms of all points would be much to compare at every look, and no figure of a sweep shows them.
       const { weights: _, ...record } = entry.record;

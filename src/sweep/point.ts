@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fromSpec } from "../compression/from-spec.ts";
 import { wasmEngine } from "../engine/wasm/engine.ts";
-import { LCError } from "../errors.ts";
+import { isLCError, LCError } from "../errors.ts";
 import { compress, type Plan, specOf } from "../lc/plan.ts";
 import type { LCState } from "../lc/state.ts";
 import { model, network } from "../net/network.ts";
@@ -42,6 +42,13 @@ export async function runPoint(
     engine: wasmEngine({ threads }),
     dir: pointFolder(dir, id),
   });
+}
+
+/** Bad input and divergence: another attempt would fail in the same way. A full disk, a lack of memory or a lock may pass. */
+export function comesAgain(error: unknown): error is Error {
+  if (isLCError(error, "LC_DIVERGED")) return true;
+  // V8's own, when memory or the stack is full.
+  return error instanceof RangeError && !/allocation failed|call stack/i.test(error.message);
 }
 
 /** What the supervisor has said that a point starts from, before its first attempt. */

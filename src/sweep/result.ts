@@ -29,6 +29,7 @@ export interface SweepResult extends Displayable {
   readonly front: readonly SweepPoint[];
   /** Every attempt at a point, for `figures.timeline`. */
   readonly timeline: Timeline;
+  /** A row per point. Its distance is ‖w − Δ(Θ)‖ / ‖w‖ when it was scored last: near 0, learning has come to its end. */
   readonly table: Table;
   /** Error–compression curves of the finished points, with direct compression in grey. */
   readonly figure: Figure;
@@ -53,7 +54,7 @@ export function resultOf(view: SweepView): SweepResult {
     reference: spec.reference,
     points,
     front,
-    timeline: timelineOf(view.journal, status === "running" ? Date.now() : undefined),
+    timeline: timelineOf(view.journal, view.starts, status === "running" ? Date.now() : undefined),
     table: details,
     figure: drawn,
     [displaySymbol]: () => {
@@ -83,7 +84,10 @@ export function figureOf(view: SweepView): Figure {
     { reference: spec.reference, title: `${spec.network.name} on ${spec.data.name}` },
   ).chart;
   const subtitle = `${state}, ${ended} of ${points.length} points${lost > 0 ? `, ${lost} of them without a result` : ""}${pace(view)}${elsewhere(view)}${message === undefined ? "" : ` · ${message}`}`;
-  return figure({ ...chart, subtitle });
+  return figure({
+    ...chart,
+    subtitle: chart.subtitle === undefined ? subtitle : `${subtitle} · ${chart.subtitle}`,
+  });
 }
 
 function curvePoint(point: SweepPoint, direct: boolean): ErrorCompressionPoint[] {
@@ -135,6 +139,7 @@ function tableOf(points: readonly SweepPoint[]): Table {
       { name: "ratio", format: (x) => `${x.toPrecision(3)} ×` },
       { name: "training loss", format: (x) => x.toPrecision(3) },
       { name: "test error %", format: (x) => x.toFixed(2) },
+      { name: "distance", format: (x) => x.toPrecision(2) },
       { name: "direct: test error %", format: (x) => x.toFixed(2) },
       { name: "attempts" },
       { name: "note" },
@@ -142,6 +147,7 @@ function tableOf(points: readonly SweepPoint[]): Table {
     points.map(({ combination, level, seed, status, scores, direct, attempts, message }) => [
       ...[combination, level, seed, status],
       ...[scores?.ratio ?? null, scores?.trainLoss ?? null, scores?.testError ?? null],
+      ...[scores?.distance ?? null],
       ...[direct?.testError ?? null, attempts, message ?? ""],
     ]),
   );

@@ -1,9 +1,8 @@
 /** A task of a Slurm array: `slurm-task DIR LIST INDEX THREADS`. */
 import { readFile } from "node:fs/promises";
-import { isLCError } from "../errors.ts";
 import { writeDurably } from "../runs/durable.ts";
 import type { AttemptEnd } from "./executor.ts";
-import { runPoint } from "./point.ts";
+import { comesAgain, runPoint } from "./point.ts";
 import { resultFile, type SlurmTask } from "./slurm.ts";
 import { stopAsked } from "./stop-file.ts";
 
@@ -28,8 +27,8 @@ try {
     break;
   }
 } catch (error) {
-  if (!(error instanceof RangeError || isLCError(error, "LC_DIVERGED"))) throw error;
-  end = { status: "failed", message: (error as Error).message };
+  if (!comesAgain(error)) throw error;
+  end = { status: "failed", message: error.message };
 } finally {
   asked.release();
   if (end) await writeDurably(resultFile(dir, task), Buffer.from(JSON.stringify(end)));

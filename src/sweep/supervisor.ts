@@ -16,6 +16,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => st
 const given = process.env.LCLAB_EXECUTOR;
 const executor = given ? (JSON.parse(given) as ExecutorSpec) : (await readSpec(dir)).executor;
 await supervise(dir, await make(executor), stop.signal, executor);
+// What is left may wait for a Redis that never answers.
+process.exit();
 
 async function make(spec: ExecutorSpec): Promise<Executor> {
   if (spec.kind === "pool") return poolExecutor(spec);

@@ -50,7 +50,7 @@ export interface SweepOptions {
   readonly mu: Schedule;
   /** Folder of the sweep. If it holds this sweep already, it is gone on with. */
   readonly dir: string;
-  /** "ends": nothing is found hopeless; "last": direct compression is not in the figure either; default "every". */
+  /** "last": direct compression is not in the figure; default "every", which `hopeless` needs. */
   readonly evaluate?: "every" | "ends" | "last";
   /**
    * Each point starts from the learned weights of the nearest level before it in its curve that has finished – the reference if
@@ -262,9 +262,19 @@ function pointsOf(options: SweepOptions): PointSpec[] {
     if (Number.isSafeInteger(seed) && seed >= 0) continue;
     throw new RangeError(`sweep: seeds must be whole numbers from 0, got ${seed}.`);
   }
-  const { hopeless } = options;
+  if (new Set(seeds).size < seeds.length) {
+    throw new RangeError(
+      `sweep: seeds must differ, got ${seeds.join(", ")}. The same seed gives the same bytes.`,
+    );
+  }
+  const { hopeless, evaluate = "every" } = options;
   if (hopeless !== undefined && !(hopeless > 1 && hopeless < Number.POSITIVE_INFINITY)) {
     throw new RangeError(`sweep: hopeless must be a number above 1, got ${hopeless}.`);
+  }
+  if (hopeless !== undefined && evaluate !== "every") {
+    throw new RangeError(
+      `sweep: hopeless needs the scores of every step, got evaluate: ${JSON.stringify(evaluate)}. Leave evaluate out.`,
+    );
   }
   const curves = isNames(combinations) ? paperGrid(net, combinations, levels) : combinations;
   const points: PointSpec[] = [];

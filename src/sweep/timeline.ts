@@ -1,22 +1,43 @@
 import type { Timeline, TimelineAttempt } from "../charts/panels/timeline.ts";
 import type { SweepEntry } from "./journal.ts";
 
+/** A worker's clock is at most so far behind. */
+const CLOCK_MS = 5000;
+
 /**
- * What a sweep's journal says of its attempts.
+ * What a sweep's journal, and those of its runs, say of its attempts. An attempt begins with its run: given out to a queue or a
+ * cluster, it may wait for long.
+ * @param starts When processes began at a point's run, in milliseconds since 1970, by the point's id.
  * @param now Until when attempts of a supervisor at work have run, in milliseconds since 1970; undefined if none is at work.
  */
-export function timelineOf(entries: readonly SweepEntry[], now: number | undefined): Timeline {
+export function timelineOf(
+  entries: readonly SweepEntry[],
+  starts: ReadonlyMap<string, readonly number[]>,
+  now: number | undefined,
+): Timeline {
   const attempts: TimelineAttempt[] = [];
   const stops: number[] = [];
   const open = new Map<string, Pick<TimelineAttempt, "attempt" | "from">>();
-  const close = (id: string, to: number, end: TimelineAttempt["end"]): void => {
+  /** Starts of each point that belong to attempts before. */
+  const taken = new Map<string, number>();
+  /** `before`: by when its run has begun, if it has. */
+  const close = (id: string, to: number, end: TimelineAttempt["end"], before = to): void => {
     const begun = open.get(id);
     if (!begun) return;
     open.delete(id);
-    attempts.push({ id, ...begun, to: Math.max(begun.from, to), end });
+    const all = starts.get(id) ?? [];
+    const first = taken.get(id) ?? 0;
+    const found = all.findIndex(
+      (time, i) => i >= first && time >= begun.from - CLOCK_MS && time <= before,
+    );
+    if (found >= 0) taken.set(id, found + 1);
+    // It has not begun.
+    else if (["running", "stopped", "lost"].includes(end)) return;
+    const from = all[found] ?? begun.from;
+    attempts.push({ id, attempt: begun.attempt, from, to: Math.max(from, to), end });
   };
-  const closeAll = (to: number, end: TimelineAttempt["end"]): void => {
-    for (const id of [...open.keys()]) close(id, to, end);
+  const closeAll = (to: number, end: TimelineAttempt["end"], before = to): void => {
+    for (const id of [...open.keys()]) close(id, to, end, before);
   };
   let last = Number.NaN;
   let working = false;
@@ -26,7 +47,7 @@ export function timelineOf(entries: readonly SweepEntry[], now: number | undefin
       case "supervisor":
         // The one before ended without a word.
         if (working) stops.push(last);
-        closeAll(last, "lost");
+        closeAll(last, "lost", time);
         working = true;
         break;
       case "attempt":
@@ -48,6 +69,7 @@ export function timelineOf(entries: readonly SweepEntry[], now: number | undefin
     last = time;
   }
   if (now === undefined && working) stops.push(last);
-  closeAll(now ?? last, now === undefined ? "lost" : "running");
+  if (now === undefined) closeAll(last, "lost", Number.POSITIVE_INFINITY);
+  else closeAll(now, "running");
   return { attempts: attempts.sort((a, b) => a.from - b.from), stops };
 }

@@ -1,7 +1,6 @@
 /** A process that runs one point: `worker DIR ID ATTEMPT THREADS`, with messages to its parent. */
-import { isLCError } from "../errors.ts";
 import type { Progress } from "../lc/progress.ts";
-import { runPoint } from "./point.ts";
+import { comesAgain, runPoint } from "./point.ts";
 
 /** What a worker tells. */
 export type WorkerMessage =
@@ -40,9 +39,8 @@ try {
     tell({ type: "record", record: value });
   }
 } catch (error) {
-  // Bad input and divergence come again; a full disk, a lack of memory or a lock may pass.
-  if (error instanceof RangeError || isLCError(error, "LC_DIVERGED")) {
-    tell({ type: "failed", message: (error as Error).message });
+  if (comesAgain(error)) {
+    tell({ type: "failed", message: error.message });
   } else {
     console.error(error);
     process.exitCode = 1;

@@ -7,7 +7,6 @@ import {
   type Entry,
   epochsOf,
   type Run,
-  secondsOf,
   shortened,
   tableOf,
 } from "../../bench/choose/report.ts";
@@ -49,12 +48,6 @@ describe("the comparison of choices", () => {
     assert.equal(epochsOf(lStep, mu), 147);
     assert.equal(epochsOf(fewer, mu), 126);
     assert.throws(() => shortened(lStep, 3), /every must divide 7 and 14 epochs, got 3/);
-  });
-
-  it("adds the seconds of all processes that worked on a run", () => {
-    assert.equal(secondsOf([]), 0);
-    assert.equal(secondsOf([1, 2, 5].map((seconds) => ({ seconds }))), 5);
-    assert.equal(secondsOf([1, 4, 2, 3].map((seconds) => ({ seconds }))), 7);
   });
 
   it("makes a choice for each size, and one for sizes within 1 %", () => {

@@ -1,9 +1,11 @@
 /** JupyterLab from .venv in a headless Chromium: what the browser tests do with it. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
+import { parseNotebook } from "../../kernel/run/notebook.ts";
+import { injectParameters } from "../../kernel/run/parameters.ts";
 
 /** The checkout. */
 export const root: string = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -176,10 +178,18 @@ export function installPackage(): void {
   symlinkSync(root, join(packages, "lclab"), "junction");
 }
 
-/** Copies a notebook of the checkout, since JupyterLab saves what it runs; returns the copy's path below the checkout. */
-export function copyNotebook(path: string): string {
+/**
+ * Copies a notebook of the checkout, since JupyterLab saves what it runs, with other values for its parameters; returns the copy's
+ * path below the checkout.
+ */
+export function copyNotebook(path: string, parameters: Readonly<Record<string, unknown>>): string {
+  const notebook = parseNotebook(readFileSync(join(root, path), "utf8"));
+  injectParameters(
+    notebook,
+    Object.entries(parameters).map(([name, value]) => ({ name, value })),
+  );
   mkdirSync(notebooks, { recursive: true });
-  copyFileSync(join(root, path), join(notebooks, basename(path)));
+  writeFileSync(join(notebooks, basename(path)), JSON.stringify(notebook, null, 1));
   return `dist/test-notebooks/${basename(path)}`;
 }
 

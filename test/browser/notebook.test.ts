@@ -45,7 +45,7 @@ describe("notebooks in JupyterLab", function () {
   });
 
   it("01-first-compression runs from top to bottom, with live figures and the error–compression curve", async () => {
-    await lab.open(copyNotebook("notebooks/01-first-compression.ipynb"));
+    await lab.open(copyNotebook("notebooks/01-first-compression.ipynb", { images: 1500 }));
     await lab.runAll();
     await lab.finished();
     const outputs = await lab.outputs();
@@ -59,7 +59,7 @@ describe("notebooks in JupyterLab", function () {
     for (let i = 0; i < figures; i++)
       assert.ok((await drawn(lab, i)) >= 5, `figure ${i} drawn ${await drawn(lab, i)} times`);
     assert.match(plain(outputs.at(-1)?.[0]), /^Error–compression curve: /);
-    await lab.screenshot("01-live", 8);
-    await lab.screenshot("01-curve", 11);
+    await lab.screenshot("01-live", 10);
+    await lab.screenshot("01-curve", 13);
   });
 });

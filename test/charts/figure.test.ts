@@ -27,6 +27,20 @@ describe("a figure in a notebook", () => {
     }
   });
 
+  it("keeps its labels of ratios at any zoom, unless fewer than two are in sight", () => {
+    const modes = [
+      [10, 20],
+      [11, 18],
+    ].map((ratios) => {
+      const of = ratios.map((ratio) => ({
+        ...{ combination: "a", level: `${ratio}`, ratio, trainLoss: 1, testError: 3 },
+      }));
+      const { layout } = errorCompression(of).toPlotly();
+      return (layout.xaxis as { tickmode?: string }).tickmode;
+    });
+    assert.deepEqual(modes, ["array", undefined]);
+  });
+
   it("offers nothing for upload and shows no logo", () => {
     assert.deepEqual(bundle["application/vnd.plotly.v1+json"].config, {
       showSendToCloud: false,

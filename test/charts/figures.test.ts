@@ -3,6 +3,7 @@ import type { Chart, Series } from "../../src/charts/chart.ts";
 import type { Figure } from "../../src/charts/figure.ts";
 import { figures } from "../../src/charts/panels/figures.ts";
 import type { TimelineAttempt } from "../../src/charts/panels/timeline.ts";
+import type { Progress } from "../../src/lc/progress.ts";
 import { displaySymbol } from "../../src/notebook.ts";
 import { cStepsOf, historyOf, solutionWith, sweepOf, timelineWith } from "./figure-samples.ts";
 
@@ -182,6 +183,39 @@ describe("the weights figure", () => {
       shades.flatMap(({ x, boxes }) => x.map((l, i) => `${l} ${boxes?.x[i]}`)),
     );
     assert.deepEqual([...columns].sort(), ["-0.5 0.5", "0.5 1.5", "1.5 2.5", "2.5 3.5", "3.5 4.5"]);
+  });
+
+  it("keeps the line of an entry while another one has no weights", () => {
+    const books = [
+      [-1, 0.1, 1],
+      [-0.9, 1.1],
+      [-0.8, 0.3, 1.2],
+      [0.2, 1.3],
+    ];
+    const history = books.map((values, step) => ({
+      ...(historyOf(1)[0] as Progress),
+      step,
+      weights: [
+        { layers: ["a"], low: -1, high: 1, counts: [1], codebooks: [{ part: "q", values }] },
+      ],
+    }));
+    const lines = figures.weights({ history }).chart.series.filter(({ group }) => group === "q");
+    const nan = Number.NaN;
+    assert.deepEqual(
+      lines.map(({ y }) => y),
+      [
+        [-1, -0.9, -0.8, nan],
+        [0.1, nan, 0.3, 0.2],
+        [1, 1.1, 1.2, 1.3],
+      ],
+    );
+  });
+
+  it("tells runs that were recorded without weights from those without steps", () => {
+    const { emptyText } = figures.weights({
+      history: historyOf(2).map(({ weights: _, ...record }) => record),
+    }).chart;
+    assert.equal(emptyText, "this run was recorded without its weights");
   });
 
   it("is strongest where the weights are, and empty where there are none", () => {

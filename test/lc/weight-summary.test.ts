@@ -67,6 +67,14 @@ describe("summaries of weights", () => {
     ];
     const [summary] = summaries(same, plan.tasks, same.weights, thetas);
     assert.deepEqual(summary?.codebooks, [{ part: "quantize(K = 2)", values: [0, 1] }]);
+    const twice = compress(same).layer("fc", quantize({ levels: 2 }).plus(quantize({ levels: 2 })));
+    const [{ codebooks } = { codebooks: [] }] = summaries(same, twice.tasks, same.weights, [
+      [thetas[0]?.[0], thetas[0]?.[0]],
+    ]);
+    assert.deepEqual(
+      codebooks.map(({ part }) => part),
+      ["quantize(K = 2), part 1", "quantize(K = 2), part 2"],
+    );
     assert.deepEqual([summary?.low, summary?.high, summary?.counts[0]], [0.5, 0.5, 160]);
   });
 });

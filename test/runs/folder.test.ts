@@ -174,7 +174,11 @@ describe("a run in a folder", function () {
       assert.equal(solution.status, "stopped");
       assert.equal((await openRun(dir)).status, "stopped");
       assert.equal(digestOf({ state: await (await openRun(dir)).state() }), digestOf(solution));
+      const before = (await openRun(dir)).seconds;
       assert.equal(digestOf(await resume(dir)), whole);
+      // The new process counts its records from 0.
+      const { seconds, history } = await openRun(dir);
+      assert.equal(seconds, before + (history.at(-1)?.seconds ?? 0));
     }));
 
   it("is in use while it runs", () =>

@@ -115,6 +115,23 @@ describe("a sweep on BullMQ", function () {
       }
     }));
 
+  it("is stopped while Redis is away, and gone on with elsewhere", () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, "sweep");
+      const redis = await backing.redis(folder);
+      await backing.worker();
+      const small = { ...options, combinations: ["Q"] as const, dir };
+      const running = await sweep({ ...small, executor: bull({ url: backing.url }) });
+      await untilSteps(dir, 2);
+      await backing.kill(redis);
+      await running.stop();
+      assert.equal((await openSweep(dir)).status, "stopped");
+      const executor = pool({ workers: 2, threads: 1 });
+      const { status, points } = await (await attachSweep(dir, { executor })).live(silent);
+      assert.equal(status, "finished");
+      assert.ok(points.every((point) => point.status === "finished"));
+    }));
+
   it("refuses a Redis that may evict or does not tell, and shows no password", () =>
     withFolder(async (folder) => {
       const url = backing.url.replace("//", "//default:secret@");

@@ -110,8 +110,18 @@ describe("choose", function () {
       () => front.best({ maxFlops: 10 }),
       /no allocation has at most 10 FLOPs; the fewest are \d+ FLOPs\. Give candidates/,
     );
+    assert.throws(
+      () => front.best({ minRatio: 2, maxBytes: 9 }),
+      /one budget .* must be given, got minRatio and maxBytes/,
+    );
     assert.throws(() => front.best({ minRatio: 0 }), /minRatio must be a number above 0, got 0/);
     assert.ok(front.allocations.some(({ bits }) => bits === front.knee().bits));
+    const [all, knee] = front.figure.chart.series;
+    assert.deepEqual(
+      all?.x,
+      front.allocations.map(({ bits }) => bits / 8),
+    );
+    assert.deepEqual([knee?.x, knee?.y], [[front.knee().bits / 8], [front.knee().error]]);
     const { "text/plain": text } = small[displaySymbol]() as { "text/plain": string };
     assert.match(text, /small: \d+(\.\d+)? × smaller, \d+ bytes/);
   });

@@ -62,8 +62,8 @@ describe("lclab sweep", function () {
     withFolder(async (folder) => {
       const cwd = { cwd: folder };
       const doctor = async () => (await lclab(["doctor"], cwd)).stdout;
-      assert.match(await doctor(), /^✓ sweep +none at work in this folder and two below$/m);
-      const dir = join(folder, "sweeps", "one");
+      assert.match(await doctor(), /^✓ sweep +none at work in this folder and three below$/m);
+      const dir = join(folder, ".lclab", "sweeps", "one");
       const running = await sweep({
         ...options,
         dir,
@@ -71,7 +71,7 @@ describe("lclab sweep", function () {
       });
       assert.match(
         await doctor(),
-        /^✓ sweep +sweeps.one running, 0 of 2 points.* \(process \d+ on .*\)$/m,
+        /^✓ sweep +\.lclab.sweeps.one running, 0 of 2 points.* \(process \d+ on .*\)$/m,
       );
       await running.stop();
       assert.match(await doctor(), /^✓ sweep +none at work/m);

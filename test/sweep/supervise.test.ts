@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LCError } from "../../src/errors.ts";
 import type { Progress } from "../../src/lc/progress.ts";
 import { openJournal } from "../../src/runs/journal.ts";
 import { lockFolder } from "../../src/runs/lock.ts";
@@ -9,6 +10,7 @@ import type { AttemptEnd, Executor } from "../../src/sweep/executor.ts";
 import { type PointSpec, pointFolder, type SweepSpec } from "../../src/sweep/folder.ts";
 import type { SweepPoint, SweepView } from "../../src/sweep/follow.ts";
 import type { SweepEntry } from "../../src/sweep/journal.ts";
+import { comesAgain } from "../../src/sweep/point.ts";
 import { poolExecutor } from "../../src/sweep/pool.ts";
 import { figureOf } from "../../src/sweep/result.ts";
 import { supervise } from "../../src/sweep/supervise.ts";
@@ -94,8 +96,22 @@ describe("a sweep's supervisor", () => {
       );
       assert.deepEqual((await ends(dir)).at(-1), ["a", "finished"]);
       assert.equal((await entries(dir, "attempt")).filter(({ id }) => id === "b").length, 1);
-      assert.equal((await openSweep(dir)).status, "finished");
+      const { status, points } = await openSweep(dir);
+      // What it crashed with is over.
+      assert.deepEqual([status, points[0]?.message], ["finished", undefined]);
     }));
+
+  it("tries again what may pass, and not what would come again", () => {
+    const passing = [
+      new RangeError("Array buffer allocation failed"),
+      new RangeError("Maximum call stack size exceeded"),
+      new LCError("LC_DISK", "full"),
+      new Error("ENOMEM"),
+    ];
+    assert.deepEqual(passing.filter(comesAgain), []);
+    const coming = [new RangeError("rank 9 of 3"), new LCError("LC_DIVERGED", "NaN")];
+    assert.deepEqual(coming.filter(comesAgain), coming);
+  });
 
   it("counts no crash of a point that has got further since, and no end of its time", () =>
     withFolder(async (dir) => {
@@ -295,7 +311,7 @@ describe("a sweep's speed", () => {
   const view = (change: Partial<SweepView>): SweepView => ({
     ...{ dir: "", status: "running", supervisor: null, supervisors: 1, seconds: 185 },
     executor: { kind: "pool", workers: 2, threads: 1 },
-    ...{ points: [], journal: [] },
+    ...{ points: [], journal: [], starts: new Map() },
     spec: {
       ...{ network: { name: "n" }, data: { name: "d" } },
       reference: { trainLoss: 1, testError: 1 },
@@ -319,6 +335,23 @@ describe("a sweep's speed", () => {
   it("leaves as long as the slowest point that runs takes", () => {
     const points = [point("running", 9, 1), point("running", 2, 0.5)];
     assert.equal(says({ points }), "running, 0 of 2 points · 1.5 epochs/s · 16 s left");
+  });
+
+  it("leaves the word on points off the axis", () => {
+    const scored = (ratio: number, testError: number) => ({
+      ...record(1),
+      ratio,
+      testError,
+      trainLoss: 1,
+    });
+    const points = [1, 2].map((i) => ({
+      ...point("finished", 10),
+      ...{ id: `${i}`, scores: scored(10 * i, i), direct: scored(10 * i, 80) },
+    }));
+    assert.match(
+      says({ points, status: "finished" }) ?? "",
+      /^finished, 2 of 2 points · .* · Direct compression: 1 point above the axis/,
+    );
   });
 
   it("becomes the time that it took", () =>

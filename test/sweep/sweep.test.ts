@@ -233,6 +233,8 @@ describe("a sweep on the pool", function () {
       await refuses({ levels: { bits: [1] } }, /"Q\+P" needs levels\.keep, got none/);
       await refuses({ seeds: [-1] }, /seeds must be whole numbers from 0, got -1/);
       await refuses({ combinations: [] }, /there are no points/);
+      await refuses({ seeds: [1, 2, 1] }, /seeds must differ, got 1, 2, 1/);
+      await refuses({ hopeless: 3, evaluate: "ends" }, /hopeless needs the scores .*"ends"/);
       await refuses({ hopeless: 1 }, /hopeless must be a number above 1, got 1/);
       await refuses({ mu: [] }, /mu has no values/);
       assert.throws(() => pool({ workers: 0 }), /workers must be a whole number from 1, got 0/);

@@ -50,6 +50,7 @@ export function timeline({
   const began = all.reduce((a, { from }) => Math.min(a, from), Number.POSITIVE_INFINITY);
   const ended = all.reduce((a, { to }) => Math.max(a, to), Number.NEGATIVE_INFINITY);
   const { unit, ms } = unitOf(ended - began);
+  const shownStops = stops.filter((time) => time >= began);
   const rows = lanes(all);
   const count = Math.max(0, ...rows.values()) + 1;
   const labels = Array.from({ length: count }, (_, i) => `lane ${i + 1}`);
@@ -94,13 +95,13 @@ export function timeline({
           },
         ];
       }),
-      ...(stops.length > 0 && all.length > 0
+      ...(shownStops.length > 0
         ? [
             {
               name: "the supervisor ended",
               panel: 0,
-              x: stops.flatMap((time) => [at(time), at(time), Number.NaN]),
-              y: stops.flatMap(() => [0.5, 0.5 - count, Number.NaN]),
+              x: shownStops.flatMap((time) => [at(time), at(time), Number.NaN]),
+              y: shownStops.flatMap(() => [0.5, 0.5 - count, Number.NaN]),
               style: { color: grey, marker: "circle", dash: "dash" },
               line: "straight",
               markers: false,

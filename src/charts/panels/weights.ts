@@ -40,6 +40,8 @@ export function weights(
     );
   const parts: string[] = [];
   const title = "Weights and codebooks";
+  const before = history.some(({ kind }) => kind === "step");
+  const nothing = before ? "this run was recorded without its weights" : "no LC steps";
   const newest = shown.map(({ layers }) => columns(layers).at(-1) as Column);
   const chart: Chart = {
     title,
@@ -62,7 +64,7 @@ export function weights(
       ...histogram(thinned(columns(layers)), panel),
       ...codebooks(columns(layers), panel, parts),
     ]),
-    summary: `${title}: ${newest.length === 0 ? "no LC steps" : newest.map(({ summary }) => lastLine(summary)).join("; ")}`,
+    summary: `${title}: ${newest.length === 0 ? nothing : newest.map(({ summary }) => lastLine(summary)).join("; ")}`,
     table: {
       columns: ["layers", "LC step", "part", "codebook entries"],
       rows: shown.flatMap(({ layers }) =>
@@ -74,7 +76,7 @@ export function weights(
         ),
       ),
     },
-    emptyText: "no LC steps",
+    emptyText: nothing,
     rowHeight: 320,
   };
   return figure(chart);
@@ -152,7 +154,45 @@ function spread({ low, high, counts }: WeightSummary, from: number, size: number
   return rows;
 }
 
-/** A line for every entry over the steps; as codebooks are ascending, the first entry stays the first. */
+/**
+ * Ascending codebooks as columns of equal length. A step in which an entry has no weights lacks it: its values go to those of the
+ * fullest step before it (or behind it) that are nearest in all, in their order; the others are NaN.
+ */
+function aligned(books: readonly (readonly number[])[]): (readonly number[])[] {
+  const entries = Math.max(0, ...books.map(({ length }) => length));
+  let full = books.find(({ length }) => length === entries) ?? [];
+  return books.map((values) => {
+    if (values.length === entries) {
+      full = values;
+      return values;
+    }
+    return spreadOver(values, full);
+  });
+}
+
+/** Each of `values` beside one of the more of `full`, both ascending, with the least sum of distances. */
+function spreadOver(values: readonly number[], full: readonly number[]): number[] {
+  // best[i][k]: the least sum with the first i values among the first k entries.
+  const best = Array.from({ length: values.length + 1 }, (_, i) =>
+    new Array<number>(full.length + 1).fill(i === 0 ? 0 : Number.POSITIVE_INFINITY),
+  );
+  const at = (i: number, k: number): number => best[i]?.[k] as number;
+  const taken = (i: number, k: number): number =>
+    at(i - 1, k - 1) + Math.abs((values[i - 1] as number) - (full[k - 1] as number));
+  for (let i = 1; i <= values.length; i++) {
+    for (let k = i; k <= full.length; k++) {
+      (best[i] as number[])[k] = Math.min(at(i, k - 1), taken(i, k));
+    }
+  }
+  const spread = new Array<number>(full.length).fill(Number.NaN);
+  for (let [i, k] = [values.length, full.length]; i > 0 && k > 0; k--) {
+    if (at(i, k) === at(i, k - 1)) continue;
+    spread[k - 1] = values[--i] as number;
+  }
+  return spread;
+}
+
+/** A line for every entry over the steps. */
 function codebooks(columns: readonly Column[], panel: number, parts: string[]): Series[] {
   const names = [
     ...new Set(columns.flatMap(({ summary }) => summary.codebooks.map((b) => b.part))),
@@ -161,10 +201,12 @@ function codebooks(columns: readonly Column[], panel: number, parts: string[]): 
     const isNew = !parts.includes(part);
     if (isNew) parts.push(part);
     const style = styleOf(parts.indexOf(part) + 1);
-    const values = columns.map(
-      ({ summary }) => summary.codebooks.find((book) => book.part === part)?.values ?? [],
+    const values = aligned(
+      columns.map(
+        ({ summary }) => summary.codebooks.find((book) => book.part === part)?.values ?? [],
+      ),
     );
-    const entries = Math.max(...values.map(({ length }) => length));
+    const entries = values[0]?.length ?? 0;
     return Array.from(
       { length: entries },
       (_, k): Series => ({

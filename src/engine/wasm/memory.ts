@@ -25,7 +25,7 @@ export interface Memory {
  * @throws LCError LC_MEMORY if it does not fit.
  */
 export async function allocate(plan: Plan, data: Dataset, what: string): Promise<Memory> {
-  const wasm = reserve(plan, what);
+  const wasm = reserve(plan.bytes, what, partsInWords(plan.bytes, plan.parts));
   const memory: Memory = {
     wasm,
     bytes: new Uint8Array(wasm.buffer),
@@ -45,12 +45,20 @@ export async function allocate(plan: Plan, data: Dataset, what: string): Promise
   return memory;
 }
 
-function reserve({ bytes, parts }: Plan, what: string): WasmMemory {
-  const needed = partsInWords(bytes, parts);
+/**
+ * A memory of `bytes`, which is `needed` in words.
+ * @throws LCError LC_MEMORY, with `remedy`, if there is none.
+ */
+export function reserve(
+  bytes: number,
+  what: string,
+  needed: string,
+  remedy = "Use fewer examples or a smaller batch.",
+): WasmMemory {
   if (bytes > MAX_BYTES) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. Use fewer examples or a smaller batch.`,
+      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. ${remedy}`,
     );
   }
   checkMachine("wasm engine", what, bytes, needed);

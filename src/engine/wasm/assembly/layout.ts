@@ -122,6 +122,27 @@ export const KERNEL_WINOGRAD = 37;
 export const KERNEL_WINOGRAD_WEIGHTS = 38;
 export const KERNEL_WINOGRAD_GRADIENT = 39;
 
+export const KERNEL_PACKED_DENSE = 42;
+export const KERNEL_PACKED_CONV = 43;
+
+/**
+ * A *packed* weight matrix is words: outputs, inputs, number of parts, 1 if its kept weights are multiplied one by one; then the words
+ * of each part: 1 for kept weights, kind of its numbers (below), their offset, offset of levels, bits per code, bytes from one
+ * output's levels to the next (0: all have the same); of kept weights their number, offset of their gaps, bits per gap.
+ *
+ * Numbers lie output panel by output panel, [inputs][outputs of the panel], without padding; positions of kept weights count
+ * in this order, and are gaps as in compression/positions.ts. Bits begin with the lowest of the first byte. Up to 28
+ * bytes behind an array are read, and not used.
+ */
+export const PACKED_PARTS = 16;
+export const PACKED_PART_BYTES = 36;
+export const NUMBERS_FLOATS = 0;
+export const NUMBERS_HALVES = 1;
+/** Codes, and their levels as float32. */
+export const NUMBERS_CODES = 2;
+/** Codes of 2 to 4 bits, and 16 levels as bytes: [byte of a float32][level]. */
+export const NUMBERS_TABLE = 3;
+
 /** Scratch of Winograd's kernels: addresses of a tile's inputs, room of the transforms, bytes between points beyond their panels. */
 export const WINOGRAD_TABLE = 192;
 export const WINOGRAD_ROOM = 576;

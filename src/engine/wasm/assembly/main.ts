@@ -18,6 +18,7 @@ import {
   KERNEL_DENSE_INPUT, KERNEL_DENSE_UPDATE, KERNEL_GATHER, KERNEL_SOFTMAX, KERNEL_SQUARE, LINE, ROWS, STOP,
 } from "./layout";
 import { globalAverageInputRows, globalAverageRows, poolInputRows, poolRows } from "./pool";
+import { packedConvRows, packedDenseRows } from "./packed-product";
 import { responseNormInputRows, responseNormRows } from "./response-norm";
 import { softmaxRows } from "./softmax";
 import { squaredRows } from "./squared";
@@ -78,7 +79,7 @@ function rowPhase(
   }
 }
 
-/** The row ops that only nets with images have. */
+/** The row ops that dense chains do not train with. */
 function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: usize, scratch: usize): void {
   if (kernel == layout.KERNEL_CONV) convRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_CONV_INPUT) convInputRows(args, begin, end, control, scratch);
@@ -102,6 +103,8 @@ function imageRows(kernel: i32, args: usize, begin: usize, end: usize, control: 
   else if (kernel == layout.KERNEL_DROPOUT) dropoutRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_RESPONSE_NORM) responseNormRows(args, begin, end, control);
   else if (kernel == layout.KERNEL_RESPONSE_NORM_INPUT) responseNormInputRows(args, begin, end, control);
+  else if (kernel == layout.KERNEL_PACKED_DENSE) packedDenseRows(args, begin, end, control, scratch);
+  else if (kernel == layout.KERNEL_PACKED_CONV) packedConvRows(args, begin, end, control, scratch);
   else if (kernel == layout.KERNEL_SQUARED) squaredRows(args, begin, end, control);
   else unreachable();
 }

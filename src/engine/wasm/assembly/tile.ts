@@ -53,6 +53,26 @@ export function multiply(a: usize, b: usize, terms: usize, out: usize): void {
   v128.store(out, c31, 112);
 }
 
+/** out[8] = Σₖ a[k] · b[k][8] of the first row alone, in the same order. */
+export function multiplyRow(a: usize, b: usize, terms: usize, out: usize): void {
+  let c0 = f32x4.splat(0);
+  let c1 = c0;
+  const last = b + terms * ROW_BYTES;
+  do {
+    const end = min<usize>(b + PANEL_BYTES / 2, last);
+    do {
+      const s = v128.load32_splat(a);
+      c0 = f32x4.add(c0, f32x4.mul(s, v128.load(b)));
+      c1 = f32x4.add(c1, f32x4.mul(s, v128.load(b, 16)));
+      a += 4;
+      b += ROW_BYTES;
+    } while (b < end);
+    a += PANEL_BYTES - ROW_BYTES;
+  } while (b < last);
+  v128.store(out, c0);
+  v128.store(out, c1, 16);
+}
+
 /**
  * out[4][8] = Σᵣ x[r][4]ᵀ · y[r][8], r over `rows` in order. `x` is four columns and `y` one panel of blocked
  * matrices, `xBlock` and `yBlock` the bytes from block to block. Inlined: a call costs 3 % of a training step.

@@ -1,13 +1,11 @@
-import type { Quantized } from "../compression/codebook.ts";
-import { type LowRank, product } from "../compression/factors.ts";
-import type { Half } from "../compression/float16.ts";
-import type { PerChannel } from "../compression/per-channel.ts";
-import { keptPositions, type PrunedGroups } from "../compression/prune-groups.ts";
-import type { RankSelected } from "../compression/rank-selection.ts";
-import type { Pruned } from "../compression/sparse.ts";
-import type { Solution } from "../lc/solution.ts";
 import { fromHalf } from "../math/float16.ts";
-import type { Model } from "../net/network.ts";
+import type { Quantized } from "./codebook.ts";
+import { type LowRank, product } from "./factors.ts";
+import type { Half } from "./float16.ts";
+import type { PerChannel } from "./per-channel.ts";
+import { keptPositions, type PrunedGroups } from "./prune-groups.ts";
+import type { RankSelected } from "./rank-selection.ts";
+import type { Pruned } from "./sparse.ts";
 
 /** Numbers as θ stores them. */
 export type Numbers =
@@ -37,9 +35,6 @@ export type Part =
       readonly v: Numbers;
     };
 
-/** A network whose layers have a θ: a solution. Layers of a joint task have the same one. */
-export type Compressed = Pick<Solution, "model" | "thetas">;
-
 /** The summands of a θ of the built-in compressions; undefined for any other. */
 export function partsOfTheta(theta: unknown): readonly Part[] | undefined {
   if (Array.isArray(theta)) return allOf(theta.map(partsOfTheta))?.flat();
@@ -61,34 +56,6 @@ export function partsOfTheta(theta: unknown): readonly Part[] | undefined {
   }
   if (has<PerChannel<unknown>>(theta, "channels", "cols")) return byChannel(theta);
   return all(numbersOf(theta));
-}
-
-/** The summands of each compressed layer, where they make up its weights; others are written as plain weights. */
-export function compressedParts({
-  model,
-  thetas,
-}: Compressed): ReadonlyMap<string, readonly Part[]> {
-  const found = new Map<string, readonly Part[]>();
-  const layersOf = new Map<unknown, string[]>();
-  for (const [layer, theta] of Object.entries(thetas)) {
-    layersOf.set(theta, [...(layersOf.get(theta) ?? []), layer]);
-  }
-  for (const [theta, layers] of layersOf) {
-    const whole = partsOfTheta(theta);
-    let at = 0;
-    for (const layer of layers) {
-      const weights = model.weights[`${layer}.w`] as Float32Array;
-      const parts = whole && (layers.length > 1 ? sliced(whole, at, weights.length) : whole);
-      if (parts && makeUp(parts, weights)) found.set(layer, parts);
-      at += weights.length;
-    }
-  }
-  return found;
-}
-
-/** The weights of a layer as they are. */
-export function plainPart({ weights }: Model, layer: string): Part {
-  return { kind: "all", numbers: floats(weights[`${layer}.w`] as Float32Array) };
 }
 
 function all(numbers: Numbers | undefined): readonly Part[] | undefined {
@@ -146,7 +113,7 @@ function joinedNumbers(rows: readonly Numbers[]): Numbers {
 }
 
 /** Weights `from` to `from + count` of a joint task's θ, as parts of their own. */
-function sliced(parts: readonly Part[], from: number, count: number): readonly Part[] {
+export function sliced(parts: readonly Part[], from: number, count: number): readonly Part[] {
   return parts.map((part) => {
     if (part.kind === "lowRank") return part;
     if (part.kind === "all") return { ...part, numbers: cut(part.numbers, from, from + count) };
@@ -168,7 +135,7 @@ function lowerBound(positions: Uint32Array, at: number): number {
 }
 
 /** True if the sum of `parts` is `weights`, number by number, in float32. */
-function makeUp(parts: readonly Part[], weights: Float32Array): boolean {
+export function makeUp(parts: readonly Part[], weights: Float32Array): boolean {
   const sum = new Float64Array(weights.length);
   for (const part of parts) {
     const found =
@@ -192,14 +159,6 @@ export function values(numbers: Numbers): Float32Array {
   const { levels, books } = numbers;
   const [size, each] = [levels.length / books, data.length / books];
   return Float32Array.from(data, (code, i) => levels[Math.floor(i / each) * size + code] as number);
-}
-
-/** What tables call numbers. */
-export function inWords(numbers: Numbers): string {
-  if (numbers.kind === "floats") return "float32";
-  if (numbers.kind === "halves") return "float16";
-  const { levels, books } = numbers;
-  return `codebook of ${levels.length / books}${books > 1 ? " per row" : ""}`;
 }
 
 const floats = (data: Float32Array): Numbers => ({ kind: "floats", data });

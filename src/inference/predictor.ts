@@ -1,0 +1,168 @@
+import type { Part } from "../compression/parts.ts";
+import type { Split } from "../data/dataset.ts";
+import { checkSplit } from "../engine/checks.ts";
+import type { Evaluation } from "../engine/engine.ts";
+import { IMAGE_ROWS } from "../engine/image-program.ts";
+import { size } from "../engine/stages.ts";
+import type { CompressedModel } from "../files/file.ts";
+import { layerParts } from "../lc/layer-parts.ts";
+import { sizeOf } from "../lc/size.ts";
+import { type Model, model as modelOf, type Network } from "../net/network.ts";
+import { type Displayable, displaySymbol } from "../notebook.ts";
+import { grouped } from "../text.ts";
+import { compileInference, type Inference } from "./program.ts";
+import { Runner } from "./runner.ts";
+
+/** Bytes of a predictor. */
+export interface InferenceMemory {
+  /**
+   * Resident bytes of all weights. Codes have ⌈log₂K⌉ bits, positions are gaps; each array takes up to 63 bytes more, as the next begins on a
+   * cache line. Without Winograd's transformed weights of plain convolutions, which are in `workBytes`.
+   */
+  readonly weightBytes: number;
+  /** Bytes of the data that `save` writes without entropy coding; of a plain model `denseBytes`. */
+  readonly packedBytes: number;
+  /** All parameters as float32. */
+  readonly denseBytes: number;
+  /** Activations of a pass, one unpacked tile, and programs. */
+  readonly workBytes: number;
+  /** Most examples of a pass, fixed by the network. */
+  readonly passExamples: number;
+  /**
+   * Bytes of weights that a call with so many examples reads: those of dense layers once for each pass, those of layers that put out
+   * images once for every four examples of it.
+   */
+  readBytes(examples: number): number;
+}
+
+/** Runs a network, compressed or not. */
+export interface Predictor extends Displayable {
+  readonly memory: InferenceMemory;
+  /** What is not as one may expect: compressions whose weights are float32 here. */
+  readonly notes: readonly string[];
+  /**
+   * The outputs before the softmax (of a network with squared error: its outputs), example after example. The same bytes however
+   * the examples are split into calls.
+   * @param x Examples one after the other, each of the network's input shape (row-major, channels last): as Float32Array
+   *   x = pixel / 255 − mean, what the network sees; as Uint8Array pixels, if the predictor has a `mean`.
+   * @returns Float32Array, examples × outputs.
+   * @throws RangeError for another length, for NaN or an infinite number, and for pixels without `mean`; LCError LC_ENGINE once closed.
+   */
+  logits(x: Float32Array | Uint8Array): Promise<Float32Array>;
+  /** The class of each example, that of the largest logit; of equal ones the smallest. @throws as `logits`. */
+  predict(x: Float32Array | Uint8Array): Promise<Uint32Array>;
+  /**
+   * Mean loss and number of wrong predictions of labelled pixels, e.g. `data.test`. Needs `mean`.
+   * @throws as `logits`; RangeError for another number of labels, or a label that is no output.
+   */
+  evaluate(split: Split): Promise<Evaluation>;
+  /** Frees the memory. Safe to call twice. */
+  close(): void;
+}
+
+export interface InferenceOptions {
+  /** `Dataset.mean` of the data the network was trained on; pixels then become x = pixel / 255 − mean. */
+  readonly mean?: Float32Array;
+}
+
+/**
+ * A network ready to predict: in WebAssembly, on the caller's thread, with other events let in between passes. The weights of a
+ * compressed network stay as small as in its file: 8 outputs of a layer at a time have their weights unpacked into a small tile, which
+ * serves many examples and is used again for the next 8. Low-rank matrices are two thin layers; at most 10 % kept weights by
+ * themselves are multiplied one by one. Unpacked weights are Δ(θ) to the bit, but for sums of three parts or more, which round twice.
+ * @param of A solution, what `load` gave, or a plain model.
+ * @throws RangeError for layers that the engine does not have, or a mean of the wrong length; LCError LC_MEMORY.
+ * @example
+ * const predictor = await inference(solution, { mean: data.mean });
+ * await predictor.predict(data.test.images);   // Uint32Array of classes
+ * predictor.memory.weightBytes;                // about solution.bits / 8, and the biases
+ */
+export async function inference(
+  of: Model | CompressedModel,
+  { mean }: InferenceOptions = {},
+): Promise<Predictor> {
+  const compressed = "thetas" in of ? of : undefined;
+  const given = compressed ? compressed.model : (of as Model);
+  const model = modelOf(given.network, given.weights);
+  const { network } = model;
+  const inputs = size(network.input);
+  if (mean && mean.length !== inputs) {
+    throw new RangeError(
+      `inference: mean must have a number for each of the ${network.input.join(" × ")} = ${inputs} inputs, got ${mean.length}. Give the mean of the data set that the network was trained on: { mean: data.mean }.`,
+    );
+  }
+  const parts = compressed ? layerParts(compressed) : new Map<string, readonly Part[]>();
+  const plan = compileInference(model, parts);
+  const runner = await Runner.start(plan, network, mean);
+  const memory = memoryOf(plan, model, compressed);
+  const notes = Object.keys(compressed?.thetas ?? {}).flatMap((layer) => {
+    if (parts.has(layer)) return [];
+    const bytes = 4 * (model.weights[`${layer}.w`]?.length ?? 0);
+    return `Layer "${layer}": its compression has no packed form here; its weights are float32, ${grouped(bytes)} bytes.`;
+  });
+  return predictorOf(runner, network, memory, notes);
+}
+
+function memoryOf(
+  { weightBytes, imageWeightBytes, bytes, chunk }: Inference,
+  { network }: Model,
+  compressed: CompressedModel | undefined,
+): InferenceMemory {
+  const numbers = network.parameters.reduce((n, { rows, cols }) => n + rows * cols, 0);
+  const { tasks = [], thetas = {} } = compressed ?? {};
+  const own = tasks.map(({ layers }) => thetas[layers[0] as string]);
+  const { bits, restBits } = sizeOf(network, tasks, own);
+  return Object.freeze({
+    weightBytes,
+    packedBytes: (bits + restBits) / 8,
+    denseBytes: 4 * numbers,
+    workBytes: bytes - weightBytes,
+    passExamples: chunk,
+    readBytes: (examples: number) => {
+      const passes = Math.floor(examples / chunk);
+      const last = examples % chunk;
+      const fours = passes * Math.ceil(chunk / IMAGE_ROWS) + Math.ceil(last / IMAGE_ROWS);
+      const all = passes + Math.sign(last);
+      return all * (weightBytes - imageWeightBytes) + fours * imageWeightBytes;
+    },
+  });
+}
+
+function predictorOf(
+  runner: Runner,
+  network: Network,
+  memory: InferenceMemory,
+  notes: readonly string[],
+): Predictor {
+  const outputs = size(network.layers.at(-1)?.outputShape ?? []);
+  const inputs = size(network.input);
+  const { weightBytes, packedBytes, denseBytes } = memory;
+  const text = [
+    `${network.name}: ${grouped(weightBytes)} bytes of weights in memory; packed ${grouped(packedBytes)}, as float32 ${grouped(denseBytes)}`,
+    ...notes,
+  ].join("\n");
+  const logits = (who: string, x: Float32Array | Uint8Array) => runner.logits(who, x);
+  return Object.freeze({
+    memory,
+    notes,
+    logits: (x: Float32Array | Uint8Array) => logits("logits", x),
+    predict: async (x: Float32Array | Uint8Array) => classes(await logits("predict", x), outputs),
+    evaluate: async (split: Split) => {
+      checkSplit("evaluate", split, "the split", inputs, outputs);
+      return await runner.evaluate(split);
+    },
+    close: () => runner.close(),
+    [displaySymbol]: () => ({ "text/plain": text }),
+  });
+}
+
+/** Index of the largest of each `outputs` numbers. */
+function classes(logits: Float32Array, outputs: number): Uint32Array {
+  return Uint32Array.from({ length: logits.length / outputs }, (_, n) => {
+    let best = n * outputs;
+    for (let i = best + 1; i < (n + 1) * outputs; i++) {
+      if ((logits[i] as number) > (logits[best] as number)) best = i;
+    }
+    return best - n * outputs;
+  });
+}
