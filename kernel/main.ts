@@ -21,7 +21,7 @@ const usage = `lclab: TypeScript for Jupyter, with neural-net compression.
   lclab sweep status | attach | stop FOLDER            say where a sweep stands; go on with it and follow; stop it
   lclab inspect FILE.safetensors [--json]              list the layers and parts of a saved network, their bytes and entropy
       --max-bytes N                                    memory that reading it may take; default 4 GiB; export and card, too
-  lclab export FILE | RUN_FOLDER OUT [--to FORMAT]     write it as safetensors or onnx, by --to or OUT's ending
+  lclab export FILE | RUN_FOLDER OUT [--to FORMAT]     write it as safetensors, onnx, tfjs (a folder) or npz, by --to or OUT's ending
       --decompress | --entropy                         plain float32 weights; codes arithmetically coded
       --force --json                                   replace OUT; say what was written as JSON
   lclab card FILE | RUN_FOLDER OUT.html                one page that says what the network is, its bytes, and how to load it

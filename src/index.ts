@@ -70,9 +70,14 @@ export { tfjs } from "./engine/tfjs/engine.ts";
 export type { TfjsLoss } from "./engine/tfjs/loss.ts";
 export { memoryOf, type SessionMemory } from "./engine/wasm/memory-of.ts";
 export { isLCError, LCError, type LCErrorCode } from "./errors.ts";
+export type { ExportedFile } from "./files/exported.ts";
 export type { CompressedModel, FileSize, StoredPart } from "./files/file.ts";
-export { exportOnnx, type OnnxFile, type OnnxOptions, toOnnx } from "./files/onnx.ts";
+export { fromKeras, type KerasOptions } from "./files/keras.ts";
+export type { NpyArray, NpyType } from "./files/npy.ts";
+export { fromNpz, loadNpz, type NpzOptions, saveNpz } from "./files/npz.ts";
+export { exportOnnx, type OnnxOptions, toOnnx } from "./files/onnx.ts";
 export { type LoadedModel, load, save } from "./files/save.ts";
+export { exportTfjs, type TfjsOptions, toTfjsFiles } from "./files/tfjs.ts";
 export {
   type InferenceMemory,
   type InferenceOptions,

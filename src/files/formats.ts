@@ -1,9 +1,11 @@
 import { writeDurably } from "../runs/durable.ts";
 import type { CompressedModel } from "./file.ts";
+import { saveNpz } from "./npz.ts";
 import { exportOnnx } from "./onnx.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { save } from "./save.ts";
 import type { Tensor } from "./streams.ts";
+import { exportTfjs } from "./tfjs.ts";
 
 /** How `lclab export` may write. */
 export interface ExportOptions {
@@ -40,6 +42,13 @@ export const exportFormats: readonly ExportFormat[] = [
     options: ["decompress"],
     write: (source, out, { decompress }) => exportOnnx(source, out, { decompress }),
   },
+  {
+    // A folder.
+    name: "tfjs",
+    options: ["decompress"],
+    write: (source, out, { decompress }) => exportTfjs(source, out, { decompress }),
+  },
+  { name: "npz", options: [], write: (source, out) => saveNpz(source, out) },
 ];
 
 /** All parameters as float32 under their names, as any reader of safetensors takes them. `load` does not: there is no θ in it. */

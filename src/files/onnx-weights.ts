@@ -112,20 +112,15 @@ function sparseValue(
 ): string {
   const size = shape.reduce((product, n) => product * n, 1);
   if (positions.length === 0) return zeros(graph, name, shape);
-  const to = order(window);
-  const places = positions.map(to);
-  const ranks = positions
-    .map((_, k) => k)
-    .sort((a, b) => (places[a] as number) - (places[b] as number));
-  const sorted = ranks.map((k) => places[k] as number);
+  const { positions: sorted, numbers: kept } = reorderedSparse({ positions, numbers }, window);
   const gaps = sorted.map((at, k) => at - (k > 0 ? (sorted[k - 1] as number) : 0));
-  const kept = numbersValue(graph, `${name}.kept`, picked(numbers, ranks), [ranks.length]);
+  const shown = numbersValue(graph, `${name}.kept`, kept, [sorted.length]);
   const stored = graph.constant(`${name}.gaps`, smallest(gaps), [gaps.length]);
   const steps = cast(graph, stored, "int64", `${name}.steps`);
   const axis = graph.constant("axis_0", axis0, []);
   const indices = graph.node("CumSum", [steps, axis], `${name}.positions`);
   const empty = zeros(graph, name, [size]);
-  const flat = graph.node("ScatterElements", [empty, indices, kept], `${name}.flat`, { axis: 0 });
+  const flat = graph.node("ScatterElements", [empty, indices, shown], `${name}.flat`, { axis: 0 });
   return reshape(graph, flat, shape, `${name}.sparse`);
 }
 
@@ -168,6 +163,20 @@ export function reordered(numbers: Numbers, window: Window): Numbers {
   return { ...numbers, data } as Numbers;
 }
 
+/** Kept numbers with their positions in ONNX' order, ascending. */
+export function reorderedSparse(
+  { positions, numbers }: { readonly positions: Uint32Array; readonly numbers: Numbers },
+  window: Window,
+): { readonly positions: Uint32Array; readonly numbers: Numbers } {
+  if (isSameOrder(window)) return { positions, numbers };
+  const places = positions.map(order(window));
+  const ranks = places
+    .map((_, k) => k)
+    .sort((a, b) => (places[a] as number) - (places[b] as number));
+  const sorted = ranks.map((k) => places[k] as number);
+  return { positions: sorted, numbers: picked(numbers, ranks) };
+}
+
 /** The numbers at `ranks`; of several codebooks there is none here. */
 function picked(numbers: Numbers, ranks: Uint32Array): Numbers {
   const { data } = numbers;
@@ -177,7 +186,7 @@ function picked(numbers: Numbers, ranks: Uint32Array): Numbers {
 }
 
 /** Where weight i, counted (row, row of the kernel, its column, channel), is in ONNX' order. */
-function order({ kernel, channels }: Window): (i: number) => number {
+export function order({ kernel, channels }: Window): (i: number) => number {
   const taps = kernel[0] * kernel[1];
   const cols = taps * channels;
   return (i) => {
@@ -186,7 +195,7 @@ function order({ kernel, channels }: Window): (i: number) => number {
   };
 }
 
-function isSameOrder({ kernel, channels }: Window): boolean {
+export function isSameOrder({ kernel, channels }: Window): boolean {
   return channels === 1 || kernel[0] * kernel[1] === 1;
 }
 

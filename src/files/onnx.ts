@@ -1,11 +1,10 @@
-import type { Numbers, Part } from "../compression/parts.ts";
+import type { Part } from "../compression/parts.ts";
 import { layerParts } from "../lc/layer-parts.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
-import { type Displayable, displaySymbol } from "../notebook.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
-import { type Table, table } from "../table/table.ts";
 import { grouped } from "../text.ts";
+import { type ExportedFile, exported, inWords, plainPart, type Stored } from "./exported.ts";
 import type { CompressedModel } from "./file.ts";
 import { elementType, type OnnxGraph, onnxGraph } from "./onnx-graph.ts";
 import { channelsLast, emitLayer, networkInput, type Value } from "./onnx-layers.ts";
@@ -18,15 +17,6 @@ export interface OnnxOptions {
    * x = pixel / 255 − mean in it. Default: it takes x, float32.
    */
   readonly mean?: Float32Array;
-}
-
-/** A file that was written. */
-export interface OnnxFile extends Displayable {
-  readonly path: string;
-  /** Size of the file. */
-  readonly bytes: number;
-  /** A row per layer: how its weights are stored, and the bytes they take in the file. */
-  readonly table: Table;
 }
 
 /**
@@ -53,33 +43,11 @@ export async function exportOnnx(
   of: Model | CompressedModel,
   path: string,
   options: OnnxOptions = {},
-): Promise<OnnxFile> {
+): Promise<ExportedFile> {
   const { bytes, layers } = written(of, options);
   await writeDurably(path, bytes);
-  const rest = bytes.length - layers.reduce((total, layer) => total + layer.bytes, 0);
-  const columns = ["bytes", "bytes as float32"].map((name) => ({ name, format: grouped }));
-  const details = table(
-    [{ name: "layer" }, { name: "weights stored as" }, ...columns],
-    [
-      ...layers.map(({ name, stored, bytes, dense }) => [name, stored, bytes, dense]),
-      ["everything else", "float32, and the graph", rest, null],
-      ["whole file", "", bytes.length, null],
-    ],
-  );
-  return Object.freeze({
-    path,
-    bytes: bytes.length,
-    table: details,
-    [displaySymbol]: () => details[displaySymbol](),
-  });
-}
-
-/** Bytes of a layer's weights. */
-interface Stored {
-  readonly name: string;
-  readonly stored: string;
-  readonly bytes: number;
-  readonly dense: number;
+  const words = { rest: "float32, and the graph", whole: "whole file" };
+  return exported(path, bytes.length, layers, words);
 }
 
 function written(
@@ -90,11 +58,7 @@ function written(
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
   const found = solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
-  const plain = (layer: string): readonly Part[] => {
-    const data = model.weights[`${layer}.w`] as Float32Array;
-    return [{ kind: "all", numbers: { kind: "floats", data } }];
-  };
-  const parts = (layer: string) => found.get(layer) ?? plain(layer);
+  const parts = (layer: string) => found.get(layer) ?? [plainPart(model, layer)];
   const graph = onnxGraph();
   const values = new Map<string, Value>();
   const x = mean ? pixels(graph, mean, network.input) : "input";
@@ -156,11 +120,4 @@ function words(part: Part): string {
   if (part.kind === "lowRank") return `factors of rank ${part.rank} (${inWords(part.u)})`;
   const what = inWords(part.numbers);
   return part.kind === "all" ? what : `${grouped(part.positions.length)} kept (${what})`;
-}
-
-function inWords(numbers: Numbers): string {
-  if (numbers.kind === "floats") return "float32";
-  if (numbers.kind === "halves") return "float16";
-  const { levels, books } = numbers;
-  return `codebook of ${levels.length / books}${books > 1 ? " per row" : ""}`;
 }

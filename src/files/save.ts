@@ -1,5 +1,3 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { LCError } from "../errors.ts";
 import { sizeOf } from "../lc/size.ts";
 import { parametersOf, taskDeltas } from "../lc/task.ts";
@@ -10,6 +8,7 @@ import type { Table } from "../table/table.ts";
 import { escapeMarkup, grouped } from "../text.ts";
 import { type CompressedModel, decoding, encoding, type FileSize } from "./file.ts";
 import { fileTable } from "./file-table.ts";
+import { MOST_BYTES, readAtMost } from "./read.ts";
 
 /** A compressed network that was read from a file. */
 export interface LoadedModel extends CompressedModel, Displayable {
@@ -21,9 +20,6 @@ export interface LoadedModel extends CompressedModel, Displayable {
   /** A row per part. */
   readonly table: Table;
 }
-
-/** 4 GiB. */
-const MOST_BYTES = 2 ** 32;
 
 /**
  * Saves a compressed network as one safetensors file: θ of every layer as small as the size table counts it – codes of
@@ -69,7 +65,7 @@ export async function load(
   if (!(maxBytes > 0)) {
     throw new RangeError(`load: maxBytes must be a number above 0, got ${maxBytes}.`);
   }
-  const bytes = await read(path, maxBytes);
+  const bytes = await readAtMost(path, maxBytes);
   try {
     const { size, ...compressed } = await resting(decoding(bytes, maxBytes));
     return loaded(compressed, size);
@@ -100,44 +96,6 @@ function* checkDeltas({ model, tasks, thetas }: CompressedModel): Generator<void
 /** Bits of numbers, as −0 is another number than 0 in a file. */
 function bitsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
   return new Uint32Array(buffer, byteOffset, length);
-}
-
-/** Bytes read at a time: Node takes less than 2 GiB. */
-const MOST_READ = 2 ** 30;
-
-async function read(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    // Opening a pipe would wait for someone to write into it. Windows has no such flag.
-    const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    try {
-      const info = await file.stat();
-      if (!info.isFile()) {
-        const what = info.isDirectory() ? "a folder" : "a device or a pipe";
-        throw new LCError("LC_FILE", `${path}: it is ${what}, not a file.`);
-      }
-      const { size } = info;
-      if (size > maxBytes) {
-        throw new LCError(
-          "LC_FILE",
-          `${path}: the file has ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}.`,
-        );
-      }
-      // Not to its end, which may be further by now.
-      const bytes = new Uint8Array(size);
-      let at = 0;
-      while (at < size) {
-        const { bytesRead } = await file.read(bytes, at, Math.min(size - at, MOST_READ), at);
-        if (bytesRead === 0) break;
-        at += bytesRead;
-      }
-      return bytes.subarray(0, at);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    if (cause instanceof LCError) throw cause;
-    throw new LCError("LC_DISK", `cannot read ${path}: ${(cause as Error).message}.`, { cause });
-  }
 }
 
 function loaded(compressed: CompressedModel, file: FileSize): LoadedModel {

@@ -81,7 +81,7 @@ export async function inference(
   of: Model | CompressedModel,
   { mean }: InferenceOptions = {},
 ): Promise<Predictor> {
-  const compressed = "thetas" in of ? of : undefined;
+  const compressed = "tasks" in of ? of : undefined;
   const given = compressed ? compressed.model : (of as Model);
   const model = modelOf(given.network, given.weights);
   const { network } = model;

@@ -316,6 +316,20 @@ export function paddingBefore(
   return [before(height, kh, down), before(width, kw, across)];
 }
 
+/** True if `padding`, in pixels, gives a sliding window the same places as "same". */
+export function samePadding(
+  size: readonly [number, number],
+  window: readonly [number, number],
+  stride: readonly [number, number],
+  padding: readonly [number, number],
+): boolean {
+  const before = paddingBefore(size, window, stride, "same");
+  return [0, 1].every((axis) => {
+    const [n, k, s, p] = [size, window, stride, padding].map((pair) => pair[axis]) as number[];
+    return before[axis] === p && Math.floor((n + 2 * p - k) / s) + 1 === Math.ceil(n / s);
+  });
+}
+
 /** @throws RangeError unless `shortcut` is `shape`, or an image with no more channels and a whole number of times its size. */
 function checkShortcut(name: string, shape: Shape, shortcut: Shape): void {
   const [h = 0, w = 0, c = 0] = shape;

@@ -128,23 +128,40 @@ export interface TfWeight {
   read(): TfTensor;
 }
 
-export interface TfSymbolicTensor {
+/** A layer as far as its description goes: one of tfjs, or of a Keras file. */
+export interface GraphLayer {
+  readonly name: string;
+  readonly inboundNodes: readonly { readonly inputTensors: readonly GraphTensor[] }[];
+  /** Undefined for a class of the user's without a `className`. */
+  getClassName(): string | undefined;
+  /** Options in tfjs' spelling. */
+  getConfig(): unknown;
+}
+
+export interface GraphTensor {
   /** Batch axis first; null where unknown. */
   readonly shape: readonly (number | null)[];
-  readonly sourceLayer: TfLayer;
+  readonly sourceLayer: GraphLayer;
   /** Which of the source layer's uses this is. */
   readonly nodeIndex: number;
 }
 
-export interface TfLayer {
+/** The layers of a model, from its outputs backwards. */
+export interface LayerGraph {
   readonly name: string;
+  readonly inputs: readonly GraphTensor[];
+  readonly outputs: readonly GraphTensor[];
+}
+
+export interface TfSymbolicTensor extends GraphTensor {
+  readonly sourceLayer: TfLayer;
+}
+
+export interface TfLayer extends GraphLayer {
   readonly trainable: boolean;
   readonly weights: readonly TfWeight[];
   readonly trainableWeights: readonly TfWeight[];
   readonly inboundNodes: readonly { readonly inputTensors: readonly TfSymbolicTensor[] }[];
-  /** Undefined for a class of the user's without a `className`. */
-  getClassName(): string | undefined;
-  getConfig(): unknown;
   apply(inputs: unknown, options?: unknown): unknown;
 }
 

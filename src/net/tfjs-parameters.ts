@@ -1,9 +1,11 @@
 import type { Parameter, Weights } from "./network.ts";
 import type {
+  GraphLayer,
+  GraphTensor,
+  LayerGraph,
   Tf,
   TfLayer,
   TfLayersModel,
-  TfSymbolicTensor,
   TfTensor,
   TfVariable,
 } from "./tfjs-module.ts";
@@ -55,14 +57,14 @@ export function bindingsOf(layer: TfLayer): readonly Binding[] {
 
 /** The stored arrays of the whole model, inputs first. */
 export function bindings(model: TfLayersModel): readonly Binding[] {
-  return layersOf(model).flatMap(({ layer }) => bindingsOf(layer));
+  return layersOf(model).flatMap(({ layer }) => bindingsOf(layer as TfLayer));
 }
 
 /** A layer of a model and the tensors it reads there. */
 export interface Use {
-  readonly layer: TfLayer;
-  readonly inputs: readonly TfSymbolicTensor[];
-  readonly output: TfSymbolicTensor;
+  readonly layer: GraphLayer;
+  readonly inputs: readonly GraphTensor[];
+  readonly output: GraphTensor;
 }
 
 /**
@@ -70,12 +72,12 @@ export interface Use {
  * twice. `through` may replace the tensors a layer reads.
  */
 export function layersOf(
-  model: TfLayersModel,
-  through: (use: Use) => readonly TfSymbolicTensor[] = ({ inputs }) => inputs,
+  model: LayerGraph,
+  through: (use: Use) => readonly GraphTensor[] = ({ inputs }) => inputs,
 ): readonly Use[] {
   const uses: Use[] = [];
-  const seen = new Set<TfLayer>();
-  const visit = (output: TfSymbolicTensor): void => {
+  const seen = new Set<GraphLayer>();
+  const visit = (output: GraphTensor): void => {
     const layer = output.sourceLayer;
     if (seen.has(layer)) return;
     seen.add(layer);
@@ -94,12 +96,14 @@ export function readVariable(
   { parameter: { rows, cols } }: Pick<Binding, "parameter">,
   tensor: TfTensor,
 ): Float32Array {
-  return fromLastAxis(tensor.dataSync(), rows, cols);
+  return transposed(tensor.dataSync(), new Float32Array(rows * cols), rows, cols);
 }
 
 /** A tensor of the variable's shape with `values`, which are in our layout. */
 export function toTensor(tf: Tf, { parameter, variable }: Binding, values: Float32Array): TfTensor {
-  return tf.tensor(toLastAxis(values, parameter.rows, parameter.cols), [...variable.shape]);
+  const { rows, cols } = parameter;
+  const there = transposed(values, new Float32Array(rows * cols), cols, rows);
+  return tf.tensor(there, [...variable.shape]);
 }
 
 /** Writes `weights` (by parameter key, our layout) into the variables. */
@@ -111,15 +115,15 @@ export function writeVariables(tf: Tf, all: readonly Binding[], weights: Weights
   }
 }
 
-/** (cols, rows) to (rows, cols), row-major; a copy. */
-function fromLastAxis(from: ArrayLike<number>, rows: number, cols: number): Float32Array {
-  const to = new Float32Array(rows * cols);
+/** (cols, rows) to (rows, cols), row-major: tfjs has outputs as the last axis. Fills `to`. */
+export function transposed<Values extends Float32Array | Uint8Array | Uint16Array>(
+  from: ArrayLike<number>,
+  to: Values,
+  rows: number,
+  cols: number,
+): Values {
   for (let i = 0, row = 0; row < rows; row++) {
-    for (let at = row; at < to.length; at += rows) to[i++] = from[at] as number;
+    for (let at = row, col = 0; col < cols; col++, at += rows) to[i++] = from[at] as number;
   }
   return to;
-}
-
-function toLastAxis(from: ArrayLike<number>, rows: number, cols: number): Float32Array {
-  return fromLastAxis(from, cols, rows);
 }

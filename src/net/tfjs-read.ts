@@ -1,12 +1,33 @@
-import type { Layer, LayerSpec, Loss, Network } from "./network.ts";
-import type { TfLayer, TfLayersModel, TfSymbolicTensor } from "./tfjs-module.ts";
+import type { Layer, LayerSpec, Loss, Network, Padding, Shape } from "./network.ts";
+import type { GraphLayer, GraphTensor, LayerGraph, TfLayer, TfLayersModel } from "./tfjs-module.ts";
+import { takenOverPadding } from "./tfjs-padding.ts";
 import { bindingsOf, layersOf, type Use } from "./tfjs-parameters.ts";
 import { optionASource } from "./tfjs-shortcut.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
+/** What messages say of layers that can be described. */
+export const readable =
+  "It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout, Add of two, and ZeroPadding2D before a Conv2D, or before a MaxPooling2D behind a relu.";
+
+/** The shape of a model's only input. @throws RangeError, as `who`, if it has several inputs or outputs, or axes without a size. */
+export function inputShape(who: string, { inputs = [], outputs = [] }: LayerGraph): Shape {
+  if (inputs.length !== 1 || outputs.length !== 1) {
+    throw new RangeError(
+      `${who}: the model must have one input and one output, got ${inputs.length} and ${outputs.length}. Give the first layer of a Sequential model its inputShape.`,
+    );
+  }
+  const shape = inputs[0]?.shape.slice(1) ?? [];
+  if (!shape.every((n) => n !== null)) {
+    throw new RangeError(
+      `${who}: every axis of the model's input must have a size, got [${shape.map((n) => n ?? "?").join(", ")}].`,
+    );
+  }
+  return shape;
+}
+
 /** True if the model's last layer is, or ends in, a softmax. */
-export function endsInSoftmax(model: TfLayersModel): boolean {
+export function endsInSoftmax(model: LayerGraph): boolean {
   const layer = model.outputs[0]?.sourceLayer;
   const { activation } = (layer?.getConfig() ?? {}) as Config;
   return layer?.getClassName() === "Softmax" || activation === "softmax";
@@ -14,19 +35,26 @@ export function endsInSoftmax(model: TfLayersModel): boolean {
 
 /** The model's layers as ours, and what cannot be said in them. */
 export function describe(
-  model: TfLayersModel,
+  model: LayerGraph,
   loss: Loss,
 ): { specs: readonly LayerSpec[]; problems: readonly string[] } {
   const specs: LayerSpec[] = [];
   const problems: string[] = [];
-  const uses = layersOf(model, ({ layer, inputs }) => {
-    const [main, shortcut] = inputs;
-    if (layer.getClassName() !== "Add" || inputs.length !== 2) return inputs;
-    return [main, optionASource(shortcut as TfSymbolicTensor) ?? shortcut] as TfSymbolicTensor[];
+  const paddings = new Map<GraphLayer, Padding>();
+  const uses = layersOf(model, (use) => {
+    const { layer, inputs } = use;
+    const [main, shortcut] = inputs as [GraphTensor, GraphTensor];
+    if (layer.getClassName() === "Add" && inputs.length === 2) {
+      return [main, optionASource(shortcut) ?? shortcut];
+    }
+    const taken = takenOverPadding(use);
+    if (!taken) return inputs;
+    paddings.set(layer, taken.padding);
+    return [taken.from];
   });
   /** Name of the layer of ours that has a layer's output. */
-  const names = new Map<TfLayer, string>();
-  const nodes = new Map<TfLayer, number>();
+  const names = new Map<GraphLayer, string>();
+  const nodes = new Map<GraphLayer, number>();
   let previous = "input";
   const emit = (spec: LayerSpec & { readonly name: string }, from: string) => {
     specs.push(from === previous ? spec : { ...spec, from });
@@ -45,7 +73,7 @@ export function describe(
         problems.push(`layer "${sourceLayer.name}" is used more than once`);
       }
     }
-    const spec = specOf(use, from, said);
+    const spec = specOf(use, from, paddings.get(layer), said);
     let now = spec ? emit(spec, from[0] ?? "input") : (from[0] ?? "input");
     const activation = activationOf(layer);
     const own = ["Activation", "ReLU"].some((kind) => kind === layer.getClassName());
@@ -62,7 +90,7 @@ export function describe(
   return { specs, problems };
 }
 
-function activationOf(layer: TfLayer): string {
+function activationOf(layer: GraphLayer): string {
   const kind = layer.getClassName();
   if (kind === "ReLU") return "relu";
   if (kind === "Softmax") return "softmax";
@@ -74,6 +102,7 @@ function activationOf(layer: TfLayer): string {
 function specOf(
   { layer, inputs }: Use,
   from: readonly string[],
+  taken: Padding | undefined,
   said: (what: string) => void,
 ): (LayerSpec & { readonly name: string }) | undefined {
   const { name } = layer;
@@ -86,6 +115,10 @@ function specOf(
     const other =
       (option === "padding" && kind !== "ZeroPadding2D" && value !== "valid" && value !== "same") ||
       (option === "trainable" && value === false) ||
+      (option === "keepdims" && value === true) ||
+      (option === "groups" && value !== 1) ||
+      (option === "dtype" && (value ?? "float32") !== "float32") ||
+      ((option === "negativeSlope" || option === "threshold") && (value ?? 0) !== 0) ||
       ((option === "noiseShape" || option === "maxValue") && (value ?? null) !== null) ||
       ((option === "center" || option === "scale") && value === false);
     if (extra) said(`has a ${option}`);
@@ -103,7 +136,7 @@ function specOf(
         filters: config.filters as number,
         kernel: config.kernelSize as [number, number],
         stride: config.strides as [number, number],
-        padding: config.padding as "same" | "valid",
+        padding: taken ?? (config.padding as "same" | "valid"),
         bias: config.useBias !== false,
       };
     case "MaxPooling2D":
@@ -113,7 +146,7 @@ function specOf(
         name,
         size: config.poolSize as [number, number],
         stride: config.strides as [number, number],
-        padding: config.padding as "same" | "valid",
+        padding: taken ?? (config.padding as "same" | "valid"),
       };
     case "GlobalAveragePooling2D":
       return { kind: "globalAveragePool", name };
@@ -136,6 +169,9 @@ function specOf(
     case "Activation":
     case "ReLU":
       return undefined;
+    case "ZeroPadding2D":
+      said("pads what the layer behind it cannot pad itself to the same result");
+      return undefined;
     default:
       said("is of a kind it cannot describe");
       return undefined;
@@ -145,7 +181,7 @@ function specOf(
 /** The layers as they are, of a kind no engine of ours knows, with their stored arrays. */
 export function customNetwork(model: TfLayersModel, input: readonly number[], loss: Loss): Network {
   const layers = layersOf(model).map(({ layer, inputs, output }): Layer => {
-    const shape = (tensor: TfSymbolicTensor | undefined) =>
+    const shape = (tensor: GraphTensor | undefined) =>
       (tensor?.shape.slice(1) ?? []).map((n) => n ?? 1);
     const { name } = layer;
     const from = inputs.map(({ sourceLayer }) =>
@@ -158,7 +194,7 @@ export function customNetwork(model: TfLayersModel, input: readonly number[], lo
       inputs: from,
       inputShape: shape(inputs[0]),
       outputShape: shape(output),
-      parameters: bindingsOf(layer).map(({ parameter }) => parameter),
+      parameters: bindingsOf(layer as TfLayer).map(({ parameter }) => parameter),
     });
   });
   const parameters = layers.flatMap((layer) => layer.parameters);

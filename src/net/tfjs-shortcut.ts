@@ -1,43 +1,48 @@
-import type { Tf, TfSymbolicTensor } from "./tfjs-module.ts";
+import type { Shape } from "./network.ts";
+import type { GraphTensor } from "./tfjs-module.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
 export const pair = ([a, b]: readonly [number, number]): [number, number] => [a, b];
 
+/** A step of a shortcut, as a layer of tfjs. */
+interface Step {
+  readonly kind: "MaxPooling2D" | "Permute" | "ZeroPadding2D";
+  readonly suffix: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
 /**
- * A shortcut of fewer channels, strided and padded behind to `shape`, as our engine does. tfjs has no gradient for strided slices, but for a 1 × 1
- * maximum; and it pads rows and columns only, so the channels take the place of the columns meanwhile.
+ * How a shortcut of fewer channels is strided and padded behind to `shape`, as our engine does. tfjs has no gradient for
+ * strided slices, but for a 1 × 1 maximum; and it pads rows and columns only, so the channels take the place of the
+ * columns meanwhile.
  */
-export function optionA(
-  tf: Tf,
-  name: string,
-  shortcut: TfSymbolicTensor,
-  shape: readonly (number | null)[],
-): TfSymbolicTensor {
-  const [, height = 1, , channels = 1] = shape as number[];
-  const [, fromHeight = 1, , fromChannels = 1] = shortcut.shape as number[];
-  let x = shortcut;
+export function optionA(from: Shape, shape: Shape): readonly Step[] {
+  if (shape.length !== 3) return [];
+  const [height, , channels] = shape as [number, number, number];
+  const [fromHeight, , fromChannels] = from as [number, number, number];
+  const steps: Step[] = [];
   if (fromHeight !== height) {
     const down = stride(fromHeight, height);
-    const args = { poolSize: pair([1, 1]), strides: pair([down, down]), padding: "valid" } as const;
-    const pool = tf.layers.maxPooling2d({ ...args, name: `${name}_stride` });
-    x = pool.apply(x) as TfSymbolicTensor;
+    const config = { poolSize: pair([1, 1]), strides: pair([down, down]), padding: "valid" };
+    steps.push({ kind: "MaxPooling2D", suffix: "stride", config });
   }
-  if (fromChannels === channels) return x;
-  const padding = [pair([0, 0]), pair([0, channels - fromChannels])];
-  const layers = [
-    tf.layers.permute({ dims: [1, 3, 2], name: `${name}_channels` }),
-    tf.layers.zeroPadding2d({
-      padding: padding as [[number, number], [number, number]],
-      name: `${name}_pad`,
-    }),
-    tf.layers.permute({ dims: [1, 3, 2], name: `${name}_columns` }),
+  if (fromChannels === channels) return steps;
+  const padding = [
+    [0, 0],
+    [0, channels - fromChannels],
   ];
-  return layers.reduce((y, layer) => layer.apply(y) as TfSymbolicTensor, x);
+  const swap = { kind: "Permute", config: { dims: [1, 3, 2] } } as const;
+  return [
+    ...steps,
+    { ...swap, suffix: "channels" },
+    { kind: "ZeroPadding2D", suffix: "pad", config: { padding } },
+    { ...swap, suffix: "columns" },
+  ];
 }
 
 /** What an option-A shortcut, as `optionA` writes it, starts from. */
-export function optionASource(end: TfSymbolicTensor): TfSymbolicTensor | undefined {
+export function optionASource(end: GraphTensor): GraphTensor | undefined {
   const chain = ["Permute", "ZeroPadding2D", "Permute"];
   let x = end;
   for (const kind of chain) {

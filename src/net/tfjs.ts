@@ -2,12 +2,12 @@ import { type Loss, type Model, model as modelOf, type Network, network } from "
 import { buildTfjs } from "./tfjs-build.ts";
 import type { Tf, TfLayersModel } from "./tfjs-module.ts";
 import { bindings, readVariable, writeVariables } from "./tfjs-parameters.ts";
-import { customNetwork, describe, endsInSoftmax } from "./tfjs-read.ts";
+import { customNetwork, describe, endsInSoftmax, inputShape, readable } from "./tfjs-read.ts";
 
 /**
  * Reads a Sequential or functional tf.LayersModel: names, weights, shapes. An activation inside a layer becomes a layer
- * of its own, `fc1_relu`; a softmax at the end becomes the loss softmaxCrossEntropy, and any other end squaredError
- * unless `loss` says that the outputs are logits.
+ * of its own, `fc1_relu`; zeros around an image become the padding of the layer behind; a softmax at the end becomes the
+ * loss softmaxCrossEntropy, and any other end squaredError unless `loss` says that the outputs are logits.
  *
  * With `customLayers: true` a model that has layers, shared layers or options we cannot describe is not refused. Its
  * layers then have the kind "custom", only kernels of dense and convolution layers are compressible, and only the
@@ -18,12 +18,12 @@ export function fromTfjs(
   model: TfLayersModel,
   options: { readonly loss?: Loss; readonly customLayers?: boolean } = {},
 ): Model {
-  const input = inputShape(model);
+  const input = inputShape("fromTfjs", model);
   const loss = options.loss ?? (endsInSoftmax(model) ? "softmaxCrossEntropy" : "squaredError");
   const { specs, problems } = describe(model, loss);
   if (problems.length > 0 && !options.customLayers) {
     throw new RangeError(
-      `fromTfjs: ${problems.join("; ")}. It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout and Add of two. To train the model as it is, write fromTfjs(model, { customLayers: true }) and engine: tfjs(tf, { model }).`,
+      `fromTfjs: ${problems.join("; ")}. ${readable} To train the model as it is, write fromTfjs(model, { customLayers: true }) and engine: tfjs(tf, { model }).`,
     );
   }
   const { name } = model;
@@ -41,7 +41,7 @@ export function fromTfjs(
  * A functional tf.LayersModel with the layers and weights of `model`, made with the user's own `tf`. It ends in a softmax
  * if the loss is softmaxCrossEntropy. Where a dense layer reads an image it gets a flatten layer, and a shortcut of
  * fewer channels layers that stride and pad it. To free its memory, call its `dispose()`.
- * @throws RangeError if `model` has custom layers.
+ * @throws RangeError naming a layer that tfjs has none for.
  */
 export function toTfjs<M extends TfLayersModel>(
   tf: Tf & { model(args: never): M },
@@ -78,20 +78,4 @@ export function checkParameters(
   throw new RangeError(
     `${who}: network "${name}" and the LayersModel "${target.name}" have different parameters; only one has ${other}. Read the network with fromTfjs from this model.`,
   );
-}
-
-function inputShape(model: TfLayersModel): readonly number[] {
-  const [inputs, outputs] = [model.inputs ?? [], model.outputs ?? []];
-  if (inputs.length !== 1 || outputs.length !== 1) {
-    throw new RangeError(
-      `fromTfjs: the model must have one input and one output, got ${inputs.length} and ${outputs.length}. Give the first layer of a Sequential model its inputShape.`,
-    );
-  }
-  const shape = inputs[0]?.shape.slice(1) ?? [];
-  if (!shape.every((n) => n !== null)) {
-    throw new RangeError(
-      `fromTfjs: every axis of the model's input must have a size, got [${shape.map((n) => n ?? "?").join(", ")}].`,
-    );
-  }
-  return shape;
 }

@@ -9,7 +9,17 @@ import { cardCommand } from "../../src/card/command.ts";
 import { exportCommand } from "../../src/files/command.ts";
 import { exportFormats } from "../../src/files/formats.ts";
 import { readSafetensors } from "../../src/files/safetensors.ts";
-import { compress, digits, load, prune, quantize, save, sgd, toOnnx } from "../../src/index.ts";
+import {
+  compress,
+  digits,
+  load,
+  loadNpz,
+  prune,
+  quantize,
+  save,
+  sgd,
+  toOnnx,
+} from "../../src/index.ts";
 import { dense, model, network } from "../../src/net/network.ts";
 import { initialWeights } from "../../src/net/zoo.ts";
 import { printed } from "../support/printed.ts";
@@ -63,11 +73,31 @@ describe("lclab export", () => {
     assert.deepEqual(new Float32Array(bytes.slice().buffer), solution.model.weights["fc.w"]);
   });
 
+  it("writes a folder for TensorFlow.js, and NumPy's archive", async () => {
+    const dir = join(folder, "web");
+    const tfjs = { ...usual, to: "tfjs", json: true };
+    const written = await printed(() => exportCommand(path, dir, tfjs));
+    assert.equal(written.code, 0);
+    assert.match(await readFile(join(dir, "model.json"), "utf8"), /"layers-model"/);
+    const out = join(folder, "net.npz");
+    assert.equal((await printed(() => exportCommand(path, out, usual))).code, 0);
+    assert.deepEqual((await loadNpz(out))["fc.delta"]?.data, solution.model.weights["fc.w"]);
+    const refused = await printed(() =>
+      exportCommand(path, out, { ...usual, decompress: true, force: true }),
+    );
+    assert.deepEqual([refused.code, /npz has no --decompress/.test(refused.text)], [2, true]);
+  });
+
   it("replaces nothing without --force, and knows its formats and their options", async () => {
     const before = await readFile(path);
     const cases: readonly [string, object, number, RegExp][] = [
       [path, {}, 1, /tiny\.safetensors is there already\. Write --force/],
-      ["x.doc", {}, 2, /--to must be one of safetensors, onnx.*got the ending of "x\.doc"/],
+      [
+        "x.doc",
+        {},
+        2,
+        /--to must be one of safetensors, onnx, tfjs, npz, got the ending of "x\.doc"/,
+      ],
       ["x.onnx", { to: "doc" }, 2, /got "doc"/],
       ["x.onnx", { entropy: true }, 2, /onnx has no --entropy; safetensors has it/],
       ["x.safetensors", { entropy: true, decompress: true }, 2, /--decompress or --entropy/],

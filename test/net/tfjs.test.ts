@@ -152,6 +152,27 @@ describe("tfjs models", () => {
     x.dispose();
   });
 
+  it("paddings in pixels are zeros around the image in tfjs, and paddings again here", () => {
+    const layers: readonly LayerSpec[] = [
+      conv2d("c1", 3, { kernel: [5, 3], stride: [2, 2], padding: [2, 1] }),
+      relu(),
+      { kind: "maxPool", name: "pool", size: [3, 3], stride: [2, 2], padding: [1, 1] },
+      conv2d("c2", 2, { kernel: [3, 3], padding: [1, 1] }),
+      dense("out", 2),
+    ];
+    const net = network({ name: "padded", input: [9, 8, 2], layers });
+    const ours = model(net, formulaWeights(net, 0.6));
+    const built = toTfjs(tf, ours);
+    const again = fromTfjs(built);
+    const paddings = again.network.layers.flatMap(({ name, spec }) =>
+      "padding" in spec ? [`${name}: ${String(spec.padding)}`] : [],
+    );
+    // For c2 that is "same", which tfjs has a name for.
+    assert.deepEqual(paddings, ["c1: 2,1", "pool: 1,1", "c2: same"]);
+    assert.deepEqual(again.weights, ours.weights);
+    built.dispose();
+  });
+
   it("a user's functional model with activations inside its layers keeps its predictions", () => {
     const input = tf.input({ shape: [6, 6, 1] });
     const conv = tf.layers.conv2d({ filters: 3, kernelSize: 3, activation: "relu", name: "c1" });
