@@ -12,7 +12,7 @@ import { machine, textTable } from "./machine.ts";
 
 const help = `npm run bench -- sweep [--data DIR] [--json]
 
-How busy a sweep keeps two cores: 12 points of LeNet300 on two workers of one thread. About a minute.
+How busy a sweep keeps two cores: 12 points of LeNet300 on two workers of one thread. About two minutes.
 "busy" is the workers' processor time ÷ (2 × wall time). The processor time is what each worker process says of itself at its end
 (getrusage, all threads, its start included); the wall time is from the supervisor's first to its last line in the journal.
   --data DIR    30,000 images of DIR/mnist, once an LC step; otherwise 10,000 digits that lclab draws, three times

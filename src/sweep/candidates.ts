@@ -5,7 +5,7 @@ import { quantize } from "../compression/quantize.ts";
 import type { Parameter } from "../net/network.ts";
 
 /** Shares of weights kept. */
-const keeps = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.2];
+const keeps = [0.005, 0.01, 0.02, 0.05, 0.07, 0.1, 0.14, 0.2];
 
 /**
  * The default candidates of a layer: Q, P, L and sums of two, all with low-bit insides – a kept weight in 4 bits costs about a
@@ -25,7 +25,7 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
   const plus = (a: readonly unknown[], b: readonly unknown[]): Compression<unknown>[] =>
     (a as Compression<unknown>[]).flatMap((one) =>
       (b as Compression<unknown>[]).map((other) =>
-        one.plus(other, { order: [0, 1], starts: 0, tolerance: 1e-4 }),
+        one.plus(other, { order: [0, 1], starts: 0, tolerance: 1e-3 }),
       ),
     );
   return [
@@ -34,6 +34,6 @@ export function candidates(_layer: string, { rows, cols }: Parameter): Compressi
     ...(l as Compression<unknown>[]),
     ...plus(q.slice(0, 2), corrections),
     ...plus(q.slice(0, 1), l.slice(1, 2)),
-    ...plus(l.slice(0, 2), corrections),
+    ...plus(l.slice(1, 2), corrections),
   ];
 }

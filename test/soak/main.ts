@@ -87,9 +87,9 @@ async function soak(folder: string): Promise<void> {
     net: await reference(data, lStep),
     data,
     combinations: ["Q", "P", "L", "Q+P"],
-    levels: { bits: [1, 2, 3], keep: [0.02, 0.1], rank: [5] },
+    levels: { bits: [1, 2], keep: [0.01, 0.02, 0.05], rank: [5] },
     lStep: sgd({ rate: 0.05, epochs: 1, batch: 64 }),
-    mu: geometric({ from: 1e-2, factor: 1.1, steps: 30 }),
+    mu: geometric({ from: 1e-2, factor: 1.15, steps: 14 }),
   };
   const onPool = pool({ workers: 2, threads: 1 });
   const onBull = bull({ url: backing.url });
