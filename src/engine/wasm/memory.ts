@@ -47,18 +47,22 @@ export async function allocate(plan: Plan, data: Dataset, what: string): Promise
 
 /**
  * A memory of `bytes`, which is `needed` in words.
- * @throws LCError LC_MEMORY, with `remedy`, if there is none.
+ * @param remedies What to do if it is too large for any memory, or for the room there is.
+ * @throws LCError LC_MEMORY if there is none.
  */
 export function reserve(
   bytes: number,
   what: string,
   needed: string,
-  remedy = "Use fewer examples or a smaller batch.",
+  remedies = {
+    fewer: "Use fewer examples or a smaller batch.",
+    close: "Close other sessions, or use fewer examples or a smaller batch.",
+  },
 ): WasmMemory {
   if (bytes > MAX_BYTES) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. ${remedy}`,
+      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. ${remedies.fewer}`,
     );
   }
   checkMachine("wasm engine", what, bytes, needed);
@@ -68,7 +72,7 @@ export function reserve(
   } catch (cause) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: no room for ${what}, which needs ${needed}. Close other sessions, or use fewer examples or a smaller batch.`,
+      `wasm engine: no room for ${what}, which needs ${needed}. ${remedies.close}`,
       { cause },
     );
   }
