@@ -152,7 +152,9 @@ export function* makeUp(
   if (!parts.every((part) => isOf(part, shape))) return false;
   const { rows, cols } = shape;
   const adders = parts.map((part) => adder(part, cols));
-  const each = Math.max(1, Math.floor(BAND / cols));
+  // A factor of rank r costs r products a weight.
+  const cost = Math.max(1, ...parts.map((part) => (part.kind === "lowRank" ? part.rank : 1)));
+  const each = Math.max(1, Math.floor(BAND / (cols * cost)));
   for (let first = 0; first < rows; first += each) {
     const past = Math.min(rows, first + each);
     const sum = new Float64Array((past - first) * cols);
@@ -185,12 +187,11 @@ function isOf(part: Part, shape: Shape): boolean {
     return numbers.data.length === rows * cols && (books === 1 || books === rows);
   }
   const { positions } = part;
-  const ascends = positions.every((at, k) => k === 0 || at > (positions[k - 1] as number));
+  for (let k = 1; k < positions.length; k++) {
+    if ((positions[k] as number) <= (positions[k - 1] as number)) return false;
+  }
   return (
-    books === 1 &&
-    ascends &&
-    numbers.data.length === positions.length &&
-    (positions.at(-1) ?? 0) < rows * cols
+    books === 1 && numbers.data.length === positions.length && (positions.at(-1) ?? 0) < rows * cols
   );
 }
 

@@ -12,7 +12,7 @@ type Summand = Exclude<Part, { readonly kind: "lowRank" }>;
 const FEW = 0.1;
 
 /** Numbers packed between two rests: up to some milliseconds. */
-const AT_ONCE = 2 ** 16;
+const AT_ONCE = 2 ** 15;
 
 /** Bytes, and where they go. */
 export interface Piece {
