@@ -6,7 +6,8 @@ import { IMAGE_ROWS } from "../engine/image-program.ts";
 import { size } from "../engine/stages.ts";
 import type { CompressedModel } from "../files/file.ts";
 import { layerParts } from "../lc/layer-parts.ts";
-import { sizeOf, storedBits } from "../lc/size.ts";
+import { type Size, sizeOf } from "../lc/size.ts";
+import type { Task } from "../lc/task.ts";
 import { type Model, model as modelOf, type Network } from "../net/network.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
 import { resting } from "../rest.ts";
@@ -71,9 +72,9 @@ export interface InferenceOptions {
  * A network ready to predict: in WebAssembly, on the caller's thread, with other events let in between passes, and while weights are
  * packed. The weights of a compressed network stay compressed: 8 outputs of a layer at a time have theirs unpacked into a small tile,
  * which serves many examples and is used again for the next 8. Codebooks, pruning of single weights, factors and their sums take at
- * most 10 % more than in the file where there are some thousand weights; groups, whose weights have positions of their own here, and
- * pruned channels more, and `notes` says where it is much. Low-rank matrices are two thin layers; at most 10 % kept weights of a dense
- * layer, by themselves, are multiplied one by one. Unpacked weights are Δ(θ) to the bit, but for sums of three parts or more, which round twice.
+ * most 10 % more than in the file, if layers are not tiny: arrays begin on cache lines. Pruned groups and `perChannel` of a pruning take
+ * more, as each weight has its position here, and compressed values of channels are float32; `notes` says where it is much. Low-rank
+ * matrices are two thin layers; at most 10 % kept weights of a dense layer, by themselves, are multiplied one by one. Unpacked weights are Δ(θ) to the bit, but for sums of three parts or more, which round twice.
  * @param of A solution, what `load` gave, or a plain model.
  * @throws RangeError for layers that it does not have, or a mean of the wrong length or not finite; TypeError for anything but a
  *   network or mean; LCError LC_MEMORY.
@@ -96,23 +97,36 @@ export async function inference(
     : new Map<string, readonly Part[]>();
   const plan = await resting(compileInference(model, parts));
   const runner = await Runner.start(plan, network, mean);
-  const memory = memoryOf(plan, model, compressed);
-  const notes = (compressed?.tasks ?? []).flatMap(({ layers, compression }) => {
-    const plain = layers.filter((layer) => !parts.has(layer));
-    if (plain.length > 0) {
-      return plain.map((layer) => {
-        const bytes = grouped(4 * (model.weights[`${layer}.w`]?.length ?? 0));
-        return `Layer "${layer}": its compression has no packed form here; its weights are float32, ${bytes} bytes.`;
-      });
-    }
-    const here = layers.reduce((sum, layer) => sum + (plan.layerBytes.get(layer) ?? 0), 0);
-    const stored = storedBits(compression, compressed?.thetas[layers[0] as string]) / 8;
-    if (here <= MUCH * stored + LITTLE) return [];
-    const names = layers.map((layer) => `"${layer}"`).join(", ");
-    const [whose, their] = layers.length > 1 ? ["Layers", "their"] : ["Layer", "its"];
-    return `${whose} ${names}: ${their} weights take ${grouped(here)} bytes here, ${grouped(stored)} in the file.`;
-  });
-  return predictorOf(runner, network, memory, notes);
+  const { tasks = [], thetas = {} } = compressed ?? {};
+  const own = tasks.map(({ layers }) => thetas[layers[0] as string]);
+  const stored = sizeOf(network, tasks, own);
+  const notes = tasks.flatMap((task, i) =>
+    notesOf(task, plan, model, (stored.tasks[i] as number) / 8),
+  );
+  return predictorOf(runner, network, memoryOf(plan, network, stored), notes);
+}
+
+/** What is not as one may expect of the layers of a task, whose θ takes `stored` bytes in the file. */
+function notesOf(
+  { layers }: Task,
+  { layerBytes }: Inference,
+  { weights }: Model,
+  stored: number,
+): readonly string[] {
+  const plain = layers.filter((layer) => !layerBytes.has(layer));
+  if (plain.length > 0) {
+    return plain.map((layer) => {
+      const bytes = grouped(4 * (weights[`${layer}.w`]?.length ?? 0));
+      return `Layer "${layer}": its compression has no packed form here; its weights are float32, ${bytes} bytes.`;
+    });
+  }
+  const here = layers.reduce((sum, layer) => sum + (layerBytes.get(layer) as number), 0);
+  if (here <= MUCH * stored + LITTLE) return [];
+  const names = layers.map((layer) => `"${layer}"`).join(", ");
+  const [whose, their] = layers.length > 1 ? ["Layers", "their"] : ["Layer", "its"];
+  return [
+    `${whose} ${names}: ${their} weights take ${grouped(here)} bytes here, ${grouped(stored)} in the file.`,
+  ];
 }
 
 /** Bytes in memory over those in the file of which a note is made, beyond what arrays take that begin on cache lines. */
@@ -162,13 +176,10 @@ function checkMean(mean: Float32Array, inputs: number, { input }: Network): void
 
 function memoryOf(
   { weightBytes, rowBytes, imageBytes, bytes, chunk }: Inference,
-  { network }: Model,
-  compressed: CompressedModel | undefined,
+  network: Network,
+  { bits, restBits }: Size,
 ): InferenceMemory {
   const numbers = network.parameters.reduce((n, { rows, cols }) => n + rows * cols, 0);
-  const { tasks = [], thetas = {} } = compressed ?? {};
-  const own = tasks.map(({ layers }) => thetas[layers[0] as string]);
-  const { bits, restBits } = sizeOf(network, tasks, own);
   return Object.freeze({
     weightBytes,
     packedBytes: (bits + restBits) / 8,

@@ -57,7 +57,8 @@ export class Runner {
     const needed = `${(plan.bytes / 2 ** 20).toFixed(1)} MiB`;
     const what = `inference of "${network.name}"`;
     const wasm = reserve(plan.bytes, what, needed, {
-      fewer: "Compress more of its layers, or take a smaller network.",
+      smaller: "Compress more of its layers, or take a smaller network.",
+      machine: "Compress more of its layers, or take a smaller network or a larger machine.",
       close: "Close other predictors first.",
     });
     const memory: Memory = {

@@ -126,6 +126,20 @@ describe("inference", () => {
     });
   }
 
+  it("gives pixels the logits of x = pixel / 255 − mean, in rows and in images", async () => {
+    for (const of of [net, model(everything, hashedWeights(everything, 4))]) {
+      const inputs = of.network.input.reduce((a, b) => a * b);
+      const mean = Float32Array.from({ length: inputs }, (_, k) => (k % 7) / 8);
+      const pixels = Uint8Array.from({ length: 21 * inputs }, (_, i) => (i * i) % 251);
+      const x = Float32Array.from(
+        pixels,
+        (pixel, i) => Math.fround(pixel / 255) - (mean[i % inputs] as number),
+      );
+      const predictor = await inference(of, { mean });
+      assert.deepEqual(await predictor.logits(pixels), await predictor.logits(x));
+    }
+  });
+
   it("evaluates as the engine does, and predicts the classes of the logits", async () => {
     const of = model(everything, hashedWeights(everything, 4));
     const solution = solved(compress(of).each(of.network.names, oneBitPlus1));
