@@ -226,7 +226,9 @@ function adder(part: Part, cols: number): Adder {
 export function values(numbers: Numbers): Float32Array {
   if (numbers.kind === "floats") return numbers.data;
   const number = reader(numbers);
-  return Float32Array.from(numbers.data, (_, i) => number(i));
+  const all = new Float32Array(numbers.data.length);
+  for (let i = 0; i < all.length; i++) all[i] = number(i);
+  return all;
 }
 
 /** Number i. */
