@@ -164,7 +164,9 @@ describe("model_config of Keras", () => {
       }).problems;
     assert.deepEqual(sum(conv("s", 1)), []);
     for (const other of [conv("s", 1, 1, { filters: 1 }), conv("s", 4)]) {
-      assert.deepEqual(sum(other), ['layer "sum" (Add) broadcasts a layer to the shape of the other']);
+      assert.deepEqual(sum(other), [
+        'layer "sum" (Add) broadcasts a layer to the shape of the other',
+      ]);
     }
   });
 
