@@ -1,5 +1,5 @@
 import { isLCError } from "../errors.ts";
-import { kerasGraph } from "../net/keras-graph.ts";
+import { DescriptionError, kerasGraph } from "../net/keras-graph.ts";
 import {
   type Loss,
   type Model,
@@ -11,6 +11,7 @@ import {
 import { transposed } from "../net/tfjs-parameters.ts";
 import { describe, endsInSoftmax, inputShape, readable } from "../net/tfjs-read.ts";
 import { type StoredArray, type StoredJob, type StoredModel, storedModel } from "./keras-stored.ts";
+import { checkLayer } from "./layer-options.ts";
 import { readAtMost } from "./read.ts";
 import { bad, checkMaxBytes, located, object, parseJson } from "./safetensors.ts";
 import { shown } from "./shown.ts";
@@ -86,6 +87,7 @@ function networkIn(config: string, given: Loss | undefined): Network {
       `fromKeras: ${problems.join("; ")}. ${readable} Build the model of these in Python, and save it again.`,
     );
   }
+  for (const [i, spec] of specs.entries()) checkLayer({ ...spec }, i);
   return networkOf({ name: graph.name, input, layers: specs, loss });
 }
 
@@ -95,6 +97,9 @@ function understood<Result>(read: () => Result): Result {
     return read();
   } catch (cause) {
     if (isLCError(cause)) throw cause;
+    if (cause instanceof DescriptionError) {
+      throw new RangeError(`fromKeras: ${cause.message}.`, { cause });
+    }
     const { message } = cause as Error;
     throw bad(`its model_config cannot be understood: ${message.replace(/\.$/, "")}`, { cause });
   }

@@ -194,6 +194,21 @@ describe("model_config of Keras", () => {
       read(model("x")).specs.map(({ name }) => name),
       ["a", "b"],
     );
+    const count = 4000;
+    const chain = Array.from({ length: count }, (_, i) =>
+      named(`d${i}`, layer("Dense", `d${i}`, { units: 2 }), i > 0 ? `d${i - 1}` : "x"),
+    );
+    const start = performance.now();
+    kerasGraph({
+      class_name: "Functional",
+      config: {
+        layers: [...chain.reverse(), { ...image(1), name: "x", inbound_nodes: [] }],
+        input_layers: [["x", 0, 0]],
+        output_layers: [[`d${count - 1}`, 0, 0]],
+      },
+    });
+    const taken = performance.now() - start;
+    assert.ok(taken < 1000, `${count} layers in reverse order took ${taken} ms`);
     assert.throws(
       () => kerasGraph(model("b")),
       /layers b, a read layers that the model does not have, or each other/,
