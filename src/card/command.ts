@@ -2,7 +2,10 @@ import { isFree } from "../files/command.ts";
 import { mayLimit, openSource } from "../files/source.ts";
 import { type CardOptions, card, saveCard } from "./card.ts";
 
-/** `lclab card`: writes the card of the network in a file or a run's folder. @returns The exit code: 1 if `out` is there already, 2 if a folder has a limit. */
+/**
+ * `lclab card`: writes the card of the network in a file or a run's folder.
+ * @returns The exit code: 1 if `out` is there already, 2 if a folder is given a limit.
+ */
 export async function cardCommand(
   path: string,
   out: string,

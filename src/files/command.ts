@@ -39,7 +39,7 @@ export interface Exporting extends Reading, ExportOptions {
 /**
  * `lclab export`: writes the network in a file, or of a run's folder, in another format.
  * @returns The exit code: 0, 1 if `out` is there already, 2 if there is no such format, or it has no such option, or
- *   a folder a limit.
+ *   a folder is given a limit.
  */
 export async function exportCommand(
   path: string,

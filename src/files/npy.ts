@@ -11,7 +11,7 @@ export interface NpyArray {
   readonly dtype: NpyType;
   /** Empty for a single number. */
   readonly shape: readonly number[];
-  /** Row-major, whatever the order in the file. Halves are float32 here, booleans 0 and 1. */
+  /** Row-major, whatever the order in the file. Halves are float32 here, booleans 0 and 1. Its buffer may have other bytes before it. */
   readonly data: Numbers;
 }
 

@@ -8,7 +8,7 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** What messages say of layers that can be described. */
 export const readable =
-  "It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout, Add of two, and ZeroPadding2D before a Conv2D, or before a MaxPooling2D behind a relu.";
+  "It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout, Add of two of the same shape, and ZeroPadding2D before a Conv2D, or before a MaxPooling2D behind a relu.";
 
 /** The shape of a model's only input. @throws RangeError, as `who`, if it has several inputs or outputs, or axes without a size. */
 export function inputShape(who: string, { inputs = [], outputs = [] }: LayerGraph): Shape {
