@@ -1,8 +1,10 @@
 import { partsOf } from "../compression/contract.ts";
 import { type CompressedModel, encodeFile } from "../files/file.ts";
+import { checkDeltas } from "../files/save.ts";
 import { flopsOf, sizeOf } from "../lc/size.ts";
 import { type Scores, storageOf } from "../lc/solution.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
+import { atOnce } from "../rest.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { escapeMarkup, grouped } from "../text.ts";
@@ -32,7 +34,8 @@ export interface Card extends Displayable {
  * results, and how to load it, with the checksum of the file that `save` writes, which is made for it. The same network and options
  * give the same bytes.
  * @param of A solution, or what `load` gave.
- * @throws RangeError for an option that is no text.
+ * @throws RangeError for an option that is no text; or if the weights are not Δ(θ), as of a model that was trained after it was
+ *   compressed: `save` has no file of it.
  * @example
  * await saveCard(card(solution, { notes: "Trained on MNIST." }), "lenet300.html");
  */
@@ -87,7 +90,9 @@ function fileOf(of: CompressedModel): Facts["file"] {
   if (!known) return undefined;
   const { file } = of as { file?: { parts?: readonly { coded: boolean }[] } };
   const entropy = file?.parts?.some(({ coded }) => coded) ?? false;
-  return { ...encodeFile(of, entropy), entropy };
+  const encoded = encodeFile(of, entropy);
+  atOnce(checkDeltas("card", of));
+  return { ...encoded, entropy };
 }
 
 function scoresOf({ trainLoss, testErrors, testError }: Scores): Record<string, string> {

@@ -1,8 +1,11 @@
 import { isFree } from "../files/command.ts";
-import { openSource } from "../files/source.ts";
+import { mayLimit, openSource } from "../files/source.ts";
 import { type CardOptions, card, saveCard } from "./card.ts";
 
-/** `lclab card`: writes the card of the network in a file or a run's folder. @returns The exit code: 1 if `out` is there already. */
+/**
+ * `lclab card`: writes the card of the network in a file or a run's folder.
+ * @returns The exit code: 1 if `out` is there already, 2 if a folder is given a limit.
+ */
 export async function cardCommand(
   path: string,
   out: string,
@@ -12,6 +15,7 @@ export async function cardCommand(
     ...options
   }: CardOptions & { readonly force: boolean; readonly maxBytes?: number },
 ): Promise<number> {
+  if (!(await mayLimit("card", path, maxBytes))) return 2;
   if (!(await isFree("card", out, force))) return 1;
   const source = await openSource(path, maxBytes === undefined ? {} : { maxBytes });
   const made = card(source, options);

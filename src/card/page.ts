@@ -133,7 +133,7 @@ function layerTable({ model, tasks, storage, flops }: Facts): string {
       rest ? "kept as float32" : (tasks[i]?.compression.name ?? ""),
       grouped(before / 8),
       grouped(after / 8),
-      `${(before / after).toPrecision(3)} ×`,
+      after > 0 ? `${(before / after).toPrecision(3)} ×` : "–",
       rest
         ? grouped(flops.after - flops.tasks.reduce((a, b) => a + b, 0))
         : grouped(flops.tasks[i] ?? 0),

@@ -4,7 +4,7 @@ import { grouped } from "../text.ts";
 import { fileTable } from "./file-table.ts";
 import { type ExportOptions, exportFormats } from "./formats.ts";
 import { load } from "./save.ts";
-import { openSource } from "./source.ts";
+import { mayLimit, openSource } from "./source.ts";
 
 /** How the commands read files. */
 interface Reading {
@@ -38,7 +38,8 @@ export interface Exporting extends Reading, ExportOptions {
 
 /**
  * `lclab export`: writes the network in a file, or of a run's folder, in another format.
- * @returns The exit code: 0, 1 if `out` is there already, 2 if there is no such format, or it has no such option.
+ * @returns The exit code: 0, 1 if `out` is there already, 2 if there is no such format, or it has no such option, or
+ *   a folder is given a limit.
  */
 export async function exportCommand(
   path: string,
@@ -65,6 +66,7 @@ export async function exportCommand(
     console.error("lclab export: write --decompress or --entropy: plain weights are not coded.");
     return 2;
   }
+  if (!(await mayLimit("export", path, reading.maxBytes))) return 2;
   if (!(await isFree("export", out, force))) return 1;
   const source = await openSource(path, reading);
   const { bytes } = await format.write(source, out, { decompress, entropy });

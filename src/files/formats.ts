@@ -4,6 +4,7 @@ import { saveNpz } from "./npz.ts";
 import { exportOnnx } from "./onnx.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { save } from "./save.ts";
+import type { Source } from "./source.ts";
 import type { Tensor } from "./streams.ts";
 import { exportTfjs } from "./tfjs.ts";
 
@@ -22,11 +23,7 @@ export interface ExportFormat {
   /** Options that it knows. */
   readonly options: readonly (keyof ExportOptions)[];
   /** @returns Bytes written. */
-  write(
-    source: CompressedModel,
-    out: string,
-    options: ExportOptions,
-  ): Promise<{ readonly bytes: number }>;
+  write(source: Source, out: string, options: ExportOptions): Promise<{ readonly bytes: number }>;
 }
 
 /** All of them: a new one is a line here. */

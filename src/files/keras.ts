@@ -1,5 +1,5 @@
-import { isLCError, LCError } from "../errors.ts";
-import { kerasGraph } from "../net/keras-graph.ts";
+import { isLCError } from "../errors.ts";
+import { DescriptionError, kerasGraph } from "../net/keras-graph.ts";
 import {
   type Loss,
   type Model,
@@ -11,8 +11,9 @@ import {
 import { transposed } from "../net/tfjs-parameters.ts";
 import { describe, endsInSoftmax, inputShape, readable } from "../net/tfjs-read.ts";
 import { type StoredArray, type StoredJob, type StoredModel, storedModel } from "./keras-stored.ts";
+import { checkLayer } from "./layer-options.ts";
 import { readAtMost } from "./read.ts";
-import { bad, object, parseJson } from "./safetensors.ts";
+import { bad, checkMaxBytes, located, object, parseJson } from "./safetensors.ts";
 import { shown } from "./shown.ts";
 
 /** 1 GiB: the file and its weights are in WebAssembly's memory, of 4 GiB, at the same time. */
@@ -48,9 +49,7 @@ export async function kerasModel(
   { loss, maxBytes = MOST_BYTES }: KerasOptions,
   stored: (job: StoredJob) => Promise<StoredModel>,
 ): Promise<Model> {
-  if (!(maxBytes > 0)) {
-    throw new RangeError(`fromKeras: maxBytes must be a number above 0, got ${maxBytes}.`);
-  }
+  checkMaxBytes("fromKeras", maxBytes);
   const bytes = await readAtMost(path, maxBytes);
   try {
     if (bytes[0] === 0x50 && bytes[1] === 0x4b) {
@@ -60,9 +59,7 @@ export async function kerasModel(
     }
     return modelIn(await stored({ bytes, maxBytes }), loss);
   } catch (cause) {
-    if (!isLCError(cause, "LC_FILE")) throw cause;
-    const problem = cause.message.replace(/^LC_FILE: /, "");
-    throw new LCError("LC_FILE", `${path}: ${problem}`, { cause });
+    throw located(path, cause);
   }
 }
 
@@ -90,6 +87,7 @@ function networkIn(config: string, given: Loss | undefined): Network {
       `fromKeras: ${problems.join("; ")}. ${readable} Build the model of these in Python, and save it again.`,
     );
   }
+  for (const [i, spec] of specs.entries()) checkLayer({ ...spec }, i);
   return networkOf({ name: graph.name, input, layers: specs, loss });
 }
 
@@ -99,6 +97,9 @@ function understood<Result>(read: () => Result): Result {
     return read();
   } catch (cause) {
     if (isLCError(cause)) throw cause;
+    if (cause instanceof DescriptionError) {
+      throw new RangeError(`fromKeras: ${cause.message}.`, { cause });
+    }
     const { message } = cause as Error;
     throw bad(`its model_config cannot be understood: ${message.replace(/\.$/, "")}`, { cause });
   }

@@ -11,7 +11,7 @@ export interface NpyArray {
   readonly dtype: NpyType;
   /** Empty for a single number. */
   readonly shape: readonly number[];
-  /** Row-major, whatever the order in the file. Halves are float32 here, booleans 0 and 1. */
+  /** Row-major, whatever the order in the file. Halves are float32 here, booleans 0 and 1. Its buffer may have other bytes before it. */
   readonly data: Numbers;
 }
 
@@ -51,7 +51,8 @@ const types: Readonly<Record<NpyType, readonly [string, NumbersType]>> = {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** The header fills up to a multiple of it, as NumPy's. */
 const ALIGNED = 64;
-const MOST_HEADER = 2 ** 16;
+/** What NumPy reads, too. */
+const MOST_HEADER = 10_000;
 const MOST_AXES = 32;
 
 /** The bytes of an array as NumPy's save writes them, version 1.0. float16: its bits. */
@@ -70,10 +71,11 @@ export function writeNpy(dtype: NpyType, shape: readonly number[], data: Numbers
 }
 
 /**
- * Reads such bytes, of versions 1 to 3, of either byte order, row- or column-major.
+ * Reads such bytes, of versions 1 to 3, of either byte order, row- or column-major. They are the array's from then on.
+ * @param most Bytes that the array may take: halves take twice those in the file.
  * @throws LCError LC_FILE if they are damaged, or arrays of anything but numbers. Nothing of a pickle is read.
  */
-export function readNpy(file: Uint8Array): NpyArray {
+export function readNpy(file: Uint8Array, most: number): NpyArray {
   if (!MAGIC.every((byte, i) => file[i] === byte)) throw bad("it is no .npy file");
   const view = new DataView(file.buffer, file.byteOffset, file.length);
   const version = file[6] as number;
@@ -81,7 +83,12 @@ export function readNpy(file: Uint8Array): NpyArray {
   const before = version === 1 ? 10 : 12;
   if (file.length < before) throw bad("it is cut off");
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > MOST_HEADER || before + length > file.length) {
+  if (length > MOST_HEADER) {
+    throw bad(
+      `its header has ${grouped(length)} bytes, and at most ${grouped(MOST_HEADER)} are read, as by NumPy`,
+    );
+  }
+  if (before + length > file.length) {
     throw bad(`its header claims ${length} bytes, and ${file.length - before} are there`);
   }
   const start = before + length;
@@ -96,11 +103,17 @@ export function readNpy(file: Uint8Array): NpyArray {
       `${dtype} of shape (${shape.join(", ")}) has ${grouped(count * type.BYTES_PER_ELEMENT)} bytes, and ${grouped(there)} are there`,
     );
   }
-  // A copy of its own, aligned, to be changed.
-  const bytes = new Uint8Array(file.subarray(start));
+  const takes = dtype === "float16" ? 2 * there : there;
+  if (takes > most) {
+    throw bad(
+      `${dtype} of shape (${shape.join(", ")}) takes ${grouped(takes)} bytes, and maxBytes leaves ${grouped(most)} for it`,
+    );
+  }
+  const here = file.subarray(start);
+  const bytes = here.byteOffset % type.BYTES_PER_ELEMENT === 0 ? here : new Uint8Array(here);
   if (bigEndian) swapBytes(bytes, type.BYTES_PER_ELEMENT);
   const raw = new type(bytes.buffer, bytes.byteOffset, count);
-  const data = dtype === "float16" ? Float32Array.from(raw as Uint16Array, half) : raw;
+  const data = dtype === "float16" ? floats(raw as Uint16Array) : raw;
   return { dtype, shape, data: fortran ? rowMajor(data, shape) : data };
 }
 
@@ -140,6 +153,13 @@ function typeOf(descr: string): readonly [NpyType, boolean] {
 
 function swapBytes(bytes: Uint8Array, size: number): void {
   for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+}
+
+function floats(halves: Uint16Array): Float32Array {
+  // Float32Array.from makes a list of them first.
+  const data = new Float32Array(halves.length);
+  for (let i = 0; i < data.length; i++) data[i] = half(halves[i] as number);
+  return data;
 }
 
 /** Halves may be infinite, or NaN, in a file of others. */

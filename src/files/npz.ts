@@ -1,5 +1,4 @@
 import type { Numbers, Part } from "../compression/parts.ts";
-import { isLCError, LCError } from "../errors.ts";
 import { layerParts } from "../lc/layer-parts.ts";
 import type { LCState } from "../lc/state.ts";
 import type { Network, Parameter, Weights } from "../net/network.ts";
@@ -13,7 +12,7 @@ import type { CompressedModel } from "./file.ts";
 import { type NpyArray, readNpy, writeNpy } from "./npy.ts";
 import { reordered, reorderedSparse, type Window } from "./onnx-weights.ts";
 import { MOST_BYTES, readAtMost } from "./read.ts";
-import { bad } from "./safetensors.ts";
+import { bad, checkMaxBytes, located } from "./safetensors.ts";
 import { shown } from "./shown.ts";
 import { fromTorch, type TorchParameter, torchParameter } from "./torch-layout.ts";
 import { readZip, writeZip } from "./zip.ts";
@@ -39,7 +38,7 @@ export interface NpzOptions {
  * Layers of a joint task have each their own share. A compression of one's own has no θ here, only Δ(θ). All other parameters
  * are there as `fc1.b`, `bn.gamma`, …
  * @returns The file's bytes, and a row per array.
- * @throws LCError LC_DISK if it cannot be written; LC_FILE beyond 4 GiB.
+ * @throws RangeError for `weights` of another length; LCError LC_DISK if it cannot be written; LC_FILE beyond 4 GiB.
  * @example
  * await saveNpz(solution, "net.npz");   // Python: np.load("net.npz")["fc1.delta"]
  */
@@ -76,7 +75,8 @@ export async function saveNpz(
 /**
  * Reads the arrays of an .npz file, as np.savez and np.savez_compressed write them: numbers of any type and order. Objects, which
  * are pickles and can run code, are refused.
- * @param options `maxBytes`: that the arrays may take, before any is decompressed; default 4 GiB.
+ * @param options `maxBytes`: that the arrays may take, float16 as the float32 that they become; default 4 GiB. Nothing is
+ *   decompressed that would take more.
  * @returns By name.
  * @throws LCError LC_FILE if the file is damaged, of another kind, or too large; LC_DISK if it cannot be read.
  * @example
@@ -87,25 +87,26 @@ export async function loadNpz(
   options: { readonly maxBytes?: number } = {},
 ): Promise<Readonly<Record<string, NpyArray>>> {
   const { maxBytes = MOST_BYTES } = options;
-  if (!(maxBytes > 0)) {
-    throw new RangeError(`loadNpz: maxBytes must be a number above 0, got ${maxBytes}.`);
-  }
+  checkMaxBytes("loadNpz", maxBytes);
   const bytes = await readAtMost(path, maxBytes);
   try {
-    const arrays = [...(await readZip(bytes, maxBytes))].map(([file, content]) =>
-      arrayIn(file, content),
-    );
-    return Object.freeze(Object.fromEntries(arrays));
+    let left = maxBytes;
+    const arrays = await readZip(bytes, maxBytes, (file, content) => {
+      const found = arrayIn(file, content, left);
+      left -= found[1].data.byteLength;
+      return found;
+    });
+    return Object.freeze(Object.fromEntries(arrays.values()));
   } catch (cause) {
     throw located(path, cause);
   }
 }
 
-function arrayIn(file: string, content: Uint8Array): readonly [string, NpyArray] {
+function arrayIn(file: string, content: Uint8Array, maxBytes: number): readonly [string, NpyArray] {
   const name = file.replace(/\.npy$/, "");
   if (name === file) throw bad(`${shown(file)} is no array: its name must end in .npy`);
   try {
-    return [name, readNpy(content)];
+    return [name, readNpy(content, maxBytes)];
   } catch (cause) {
     throw located(`array ${shown(name)}`, cause);
   }
@@ -151,8 +152,8 @@ export async function fromNpz(
       problems.push(`${shown(name)} is (${got.join(", ")}), not ${expected}`);
     } else if (!dtype.startsWith("float")) {
       problems.push(`${shown(name)} is ${dtype}, not float16, float32 or float64`);
-    }
-    return [parameter.key, fromTorch(data as ArrayLike<number>, window)];
+    } else return [parameter.key, fromTorch(data as ArrayLike<number>, window)];
+    return [parameter.key, new Float32Array()];
   });
   if (problems.length === 0) return Object.fromEntries(weights);
   throw new RangeError(
@@ -172,7 +173,7 @@ function arraysOf(solution: CompressedModel, weights: Weights): ReadonlyMap<stri
   const parts = atOnce(layerParts(solution));
   const arrays = new Map<string, NpyArray>();
   for (const parameter of network.parameters) {
-    const { key, layer, compressible } = parameter;
+    const { key, layer, rows, cols, compressible } = parameter;
     const place = torchParameter(network, parameter);
     const put = (name: string, values: Float32Array | undefined): void => {
       if (!values) return;
@@ -183,7 +184,13 @@ function arraysOf(solution: CompressedModel, weights: Weights): ReadonlyMap<stri
       put(key, deltas[key]);
       continue;
     }
-    put(key, weights[key]);
+    const w = weights[key];
+    if (w && w.length !== rows * cols) {
+      throw new RangeError(
+        `saveNpz: weights[${JSON.stringify(key)}] must have ${grouped(rows * cols)} numbers, got ${grouped(w.length)}. Write weights: reference.weights.`,
+      );
+    }
+    put(key, w);
     put(`${layer}.delta`, deltas[key]);
     for (const [i, part] of (parts.get(layer) ?? []).entries()) {
       for (const [name, array] of partArrays(part, place))
@@ -229,10 +236,4 @@ function numbersArrays(name: string, numbers: Numbers, shape: readonly number[])
     [`${prefix}codebook`, { dtype: "float32", shape: codebook, data: levels }],
     [`${prefix}index`, { dtype, shape, data }],
   ];
-}
-
-/** An error with the place, if it is one of the file. */
-function located(where: string, cause: unknown): unknown {
-  if (!isLCError(cause, "LC_FILE")) return cause;
-  return new LCError("LC_FILE", `${where}: ${cause.message.replace(/^LC_FILE: /, "")}`, { cause });
 }

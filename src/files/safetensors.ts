@@ -123,6 +123,18 @@ export function bad(problem: string, options?: ErrorOptions): LCError {
   return new LCError("LC_FILE", `${problem}.`, options);
 }
 
+/** An error as it is, or one of a file with where it is: its path, or an array of it. */
+export function located(where: string, cause: unknown): unknown {
+  if (!isLCError(cause, "LC_FILE")) return cause;
+  return bad(`${where}: ${cause.message.replace(/^LC_FILE: |\.$/g, "")}`, { cause });
+}
+
+/** @throws RangeError, as `who`, unless it is a limit. */
+export function checkMaxBytes(who: string, maxBytes: number): void {
+  if (maxBytes > 0) return;
+  throw new RangeError(`${who}: maxBytes must be a number above 0, got ${maxBytes}.`);
+}
+
 function headerLength(file: Uint8Array): number {
   if (file.length < 8) throw bad(`a file has 8 bytes at least, got ${file.length}`);
   const view = new DataView(file.buffer, file.byteOffset);

@@ -1,4 +1,3 @@
-import { LCError } from "../errors.ts";
 import { sizeOf } from "../lc/size.ts";
 import { parametersOf, taskDeltas } from "../lc/task.ts";
 import { type Displayable, displaySymbol } from "../notebook.ts";
@@ -9,6 +8,7 @@ import { escapeMarkup, grouped } from "../text.ts";
 import { type CompressedModel, decoding, encoding, type FileSize } from "./file.ts";
 import { fileTable } from "./file-table.ts";
 import { MOST_BYTES, readAtMost } from "./read.ts";
+import { checkMaxBytes, located } from "./safetensors.ts";
 
 /** A compressed network that was read from a file. */
 export interface LoadedModel extends CompressedModel, Displayable {
@@ -46,7 +46,7 @@ export async function save(
     throw new RangeError(`save: entropy must be true or false, got ${JSON.stringify(entropy)}.`);
   }
   const { bytes, size } = await resting(encoding(solution, entropy));
-  await resting(checkDeltas(solution));
+  await resting(checkDeltas("save", solution));
   await writeDurably(path, bytes);
   return size;
 }
@@ -62,21 +62,24 @@ export async function load(
   options: { readonly maxBytes?: number } = {},
 ): Promise<LoadedModel> {
   const { maxBytes = MOST_BYTES } = options;
-  if (!(maxBytes > 0)) {
-    throw new RangeError(`load: maxBytes must be a number above 0, got ${maxBytes}.`);
-  }
+  checkMaxBytes("load", maxBytes);
   const bytes = await readAtMost(path, maxBytes);
   try {
     const { size, ...compressed } = await resting(decoding(bytes, maxBytes));
     return loaded(compressed, size);
   } catch (cause) {
-    if (!(cause instanceof LCError)) throw cause;
-    throw new LCError("LC_FILE", `${path}: ${cause.message.replace(/^LC_FILE: /, "")}`, { cause });
+    throw located(path, cause);
   }
 }
 
-/** A file has θ and not the weights, so these must be what θ stands for. */
-function* checkDeltas({ model, tasks, thetas }: CompressedModel): Generator<void, void> {
+/**
+ * A file has θ and not the weights, so these must be what θ stands for.
+ * @throws RangeError, as `who`, if they are not.
+ */
+export function* checkDeltas(
+  who: string,
+  { model, tasks, thetas }: CompressedModel,
+): Generator<void, void> {
   for (const task of tasks) {
     const parameters = parametersOf(model, task);
     const deltas = taskDeltas(parameters, task, thetas[task.layers[0] as string]);
@@ -86,7 +89,7 @@ function* checkDeltas({ model, tasks, thetas }: CompressedModel): Generator<void
       const at = a.findIndex((bits, i) => bits !== b[i]);
       if (at < 0) continue;
       throw new RangeError(
-        `save: layer "${layer}" is not what its θ stands for: weight ${at} is ${has[at]}, and Δ(θ) has ${gives[at]}. A file keeps θ. Was the model changed after it was compressed? Then compress it again: compress(model)…direct().`,
+        `${who}: layer "${layer}" is not what its θ stands for: weight ${at} is ${has[at]}, and Δ(θ) has ${gives[at]}. A file keeps θ. Was the model changed after it was compressed? Then compress it again: compress(model)…direct().`,
       );
     }
     yield;

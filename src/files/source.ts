@@ -3,13 +3,14 @@ import { fromSpec } from "../compression/from-spec.ts";
 import { LCError } from "../errors.ts";
 import { deltasOf } from "../lc/direct.ts";
 import type { Scores } from "../lc/solution.ts";
+import type { LCState } from "../lc/state.ts";
 import { model, network } from "../net/network.ts";
 import { openRun } from "../runs/open.ts";
 import type { CompressedModel } from "./file.ts";
 import { load } from "./save.ts";
 
-/** A compressed network that a command works on, and what a run found of it. */
-export type Source = CompressedModel & Scores;
+/** A compressed network that a command works on, and what a run found of it: its weights w, too. */
+export type Source = CompressedModel & Scores & { readonly state?: Pick<LCState, "weights"> };
 
 /**
  * The network in a file that `save` wrote, or of a run's folder the one of its last C step.
@@ -19,11 +20,27 @@ export async function openSource(
   path: string,
   options: { readonly maxBytes?: number } = {},
 ): Promise<Source> {
-  const folder = await stat(path).then(
+  return (await isFolder(path)) ? ofRun(path) : load(path, options);
+}
+
+/** False, and a line that says so, if a run's folder is given a limit of what reading a file may take. */
+export async function mayLimit(
+  command: string,
+  path: string,
+  maxBytes: number | undefined,
+): Promise<boolean> {
+  if (maxBytes === undefined || !(await isFolder(path))) return true;
+  console.error(
+    `lclab ${command}: --max-bytes is for files, and ${path} is a folder, whose run is read as it is. Leave it out.`,
+  );
+  return false;
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
     (info) => info.isDirectory(),
     () => false,
   );
-  return folder ? ofRun(path) : load(path, options);
 }
 
 async function ofRun(dir: string): Promise<Source> {
@@ -46,6 +63,7 @@ async function ofRun(dir: string): Promise<Source> {
     model: model(reference.network, { ...rest, ...deltas }),
     tasks,
     thetas: Object.fromEntries(named),
+    state: { weights },
     ...(last?.trainLoss === undefined ? {} : { trainLoss: last.trainLoss }),
     ...(last?.testError === undefined ? {} : { testError: last.testError }),
   };

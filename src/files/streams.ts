@@ -138,8 +138,10 @@ export class PackedSink implements Sink {
     const full = this.#names.full(name);
     const known = this.#arrays.get(full);
     // Several arrays of one name, one of each channel, are one after the other.
-    if (known) this.#arrays.set(full, { arrays: [...known.arrays, values] });
-    else this.#arrays.set(full, shape ? { arrays: [values], shape } : { arrays: [values] });
+    if (known) {
+      known.arrays.push(values);
+      delete known.shape;
+    } else this.#arrays.set(full, shape ? { arrays: [values], shape } : { arrays: [values] });
   }
 }
 

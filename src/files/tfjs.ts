@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Numbers, type Part, values } from "../compression/parts.ts";
 import { LCError } from "../errors.ts";
@@ -44,9 +44,9 @@ export function toTfjsFiles(
 
 /**
  * Writes what `toTfjsFiles` returns into the folder `dir`, which is made if it is missing; `model.json` last, so that it
- * never names weights that are not there yet.
+ * never names weights that are not there yet. Weights of an earlier export that it does not name are removed then.
  * @returns The path of model.json, the bytes of all files, and what takes them.
- * @throws as `toTfjsFiles`; LCError LC_DISK if a file cannot be written.
+ * @throws as `toTfjsFiles`; LCError LC_DISK if a file cannot be written or removed.
  */
 export async function exportTfjs(
   of: Model | CompressedModel,
@@ -65,11 +65,25 @@ export async function exportTfjs(
     await writeDurably(join(dir, name), content);
     bytes += content.length;
   }
+  await removeOthers(dir, files);
   const words = { rest: "float32, and model.json", whole: "all files" };
   return exported(join(dir, MODEL), bytes, layers, words);
 }
 
 const MODEL = "model.json";
+
+/** Removes the weights that an export of other sizes left. */
+async function removeOthers(dir: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  try {
+    for (const name of await readdir(dir)) {
+      const other = /^group1-shard\d+of\d+\.bin$/.test(name) && !files.has(name);
+      if (other) await rm(join(dir, name));
+    }
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new LCError("LC_DISK", `cannot remove old weights in ${dir}: ${message}.`, { cause });
+  }
+}
 
 /** A stored array: its bytes, and how they make float32 numbers. */
 interface Encoded {

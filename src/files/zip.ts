@@ -70,14 +70,16 @@ export async function writeZip(
 }
 
 /**
- * The files of a zip archive, checked against their checksums.
+ * What `read` makes of the files of a zip archive, checked against their checksums, one after the other: the bytes of one are
+ * there before those of the next.
  * @param maxBytes that they may have together.
  * @throws LCError LC_FILE if it is damaged, of a kind that is not read, or too large; nothing is decoded before its size is known.
  */
-export async function readZip(
+export async function readZip<Content>(
   archive: Uint8Array,
   maxBytes: number,
-): Promise<ReadonlyMap<string, Uint8Array>> {
+  read: (name: string, bytes: Uint8Array) => Content,
+): Promise<ReadonlyMap<string, Content>> {
   const file = Buffer.from(archive.buffer, archive.byteOffset, archive.length);
   const entries = entriesOf(file);
   const size = entries.reduce((sum, entry) => sum + entry.size, 0);
@@ -86,10 +88,16 @@ export async function readZip(
       `its arrays have ${grouped(size)} bytes, more than maxBytes = ${grouped(maxBytes)}. If the file is to be trusted, write { maxBytes: ${size} }`,
     );
   }
-  const files = new Map<string, Uint8Array>();
+  let reached = 0;
+  for (const entry of [...entries].sort((a, b) => a.at - b.at)) {
+    if (entry.at < reached) throw bad(`${shown(entry.name)} begins within the file before it`);
+    reached = startOf(file, entry) + entry.stored;
+  }
+  const files = new Map<string, Content>();
   for (const entry of entries) {
-    if (files.has(entry.name)) throw bad(`it has two files ${shown(entry.name)}`);
-    files.set(entry.name, await contentOf(file, entry));
+    const { name } = entry;
+    if (files.has(name)) throw bad(`it has two files ${shown(name)}`);
+    files.set(name, read(name, await contentOf(file, entry)));
   }
   return files;
 }
@@ -149,21 +157,27 @@ function endOf(file: Buffer): number {
   );
 }
 
-async function contentOf(
-  file: Buffer,
-  { name, method, crc, stored, size, at }: Entry,
-): Promise<Uint8Array> {
+/** Where the bytes of an entry are, behind its own header. */
+function startOf(file: Buffer, { name, stored, at }: Entry): number {
   if (at + LOCAL_BYTES > file.length || file.readUInt32LE(at) !== LOCAL) {
     throw bad(`${shown(name)} is not where the directory says`);
   }
   const from = at + LOCAL_BYTES + file.readUInt16LE(at + 26) + file.readUInt16LE(at + 28);
   if (from + stored > file.length) throw bad(`${shown(name)} reaches beyond the end of the file`);
+  return from;
+}
+
+/** In memory that nothing else is in. */
+async function contentOf(file: Buffer, entry: Entry): Promise<Uint8Array> {
+  const { name, method, crc, stored, size } = entry;
+  const from = startOf(file, entry);
   const content = file.subarray(from, from + stored);
   let bytes: Uint8Array = content;
   if (method === DEFLATED) {
     try {
-      // One byte more than it may have, as 0 is no limit.
-      bytes = await inflate(content, { maxOutputLength: size + 1 });
+      // One byte more than it may have, as 0 is no limit; in one chunk, as several are joined in another copy.
+      const most = size + 1;
+      bytes = await inflate(content, { maxOutputLength: most, chunkSize: Math.max(64, most) });
     } catch (cause) {
       throw bad(`${shown(name)} cannot be decompressed: ${(cause as Error).message}`, { cause });
     }
@@ -174,6 +188,6 @@ async function contentOf(
   if (crc32(bytes) !== crc) {
     throw new LCError("LC_FILE", `${shown(name)} is damaged: its checksum does not match.`);
   }
-  // A copy, so that it is aligned and does not keep the archive in memory.
-  return Uint8Array.from(bytes);
+  // Stored bytes would keep the archive in memory, and Node puts several small chunks into one.
+  return method === STORED || size < Buffer.poolSize ? new Uint8Array(bytes) : bytes;
 }

@@ -9,15 +9,18 @@ interface Node extends GraphLayer {
   readonly inboundNodes: { readonly inputTensors: readonly GraphTensor[] }[];
 }
 
+/** A description that can be understood, and that no layers follow from. */
+export class DescriptionError extends RangeError {}
+
 /**
  * The layers that `model_config` of a Keras file describes, of Keras 2 and 3, Sequential or functional, as `fromTfjs` reads them.
- * @throws RangeError if it is neither, or describes no layers that fit together.
+ * @throws DescriptionError if it is neither, or describes no layers that fit together.
  */
 export function kerasGraph(model: Json): LayerGraph {
   const { class_name: kind, config } = model;
   if (kind === "Sequential") return sequential(config as Json | readonly Json[]);
   if (kind === "Functional" || kind === "Model") return functional(config as Json);
-  throw new RangeError(
+  throw new DescriptionError(
     `the model is ${JSON.stringify(kind)}; read are Sequential and functional models. A model of a class of its own has no description of its layers: build it anew with keras.Model(inputs, outputs)`,
   );
 }
@@ -34,7 +37,7 @@ function sequential(config: Json | readonly Json[]): LayerGraph {
   const shape =
     first && (batchShape(first) ?? (Array.isArray(built) ? (built as number[]) : undefined));
   if (!shape) {
-    throw new RangeError(
+    throw new DescriptionError(
       "the Sequential model does not say the shape of its input. Begin it with keras.Input(shape=…), and save it again",
     );
   }
@@ -50,38 +53,48 @@ function sequential(config: Json | readonly Json[]): LayerGraph {
 
 function functional(config: Json): LayerGraph {
   const outputs = new Map<string, GraphTensor>();
-  /** Each layer once what it reads is there: files need not have them in order. */
-  let left = objects(config.layers, "the layers of the model");
-  while (left.length > 0) {
-    const later: Json[] = [];
-    for (const layer of left) {
-      const name = nameOf(layer);
-      const calls = (Array.isArray(layer.inbound_nodes) ? layer.inbound_nodes : []).map(readBy);
-      const ready = calls.every((call) => call.every((from) => outputs.has(from.join("/"))));
-      if (!ready) {
-        later.push(layer);
-        continue;
+  const uses = objects(config.layers, "the layers of the model").map((layer) => {
+    const nodes = Array.isArray(layer.inbound_nodes) ? layer.inbound_nodes : [];
+    const calls = nodes.map((one) => readBy(one).map((from) => from.join("/")));
+    return { layer, calls, missing: calls.flat().length };
+  });
+  /** By output, a layer as often as it reads it. */
+  const readers = new Map<string, (typeof uses)[number][]>();
+  for (const use of uses) {
+    for (const from of use.calls.flat()) {
+      const known = readers.get(from);
+      if (known) known.push(use);
+      else readers.set(from, [use]);
+    }
+  }
+  /** Each layer once what it reads is there, as files need not have them in order: it grows below. */
+  const ready = uses.filter(({ missing }) => missing === 0);
+  for (const { layer, calls } of ready) {
+    const name = nameOf(layer);
+    const put = (index: number, made: GraphTensor) => {
+      const from = `${name}/${index}`;
+      if (!outputs.has(from)) {
+        for (const use of readers.get(from) ?? []) if (--use.missing === 0) ready.push(use);
       }
-      const reads = calls.map((call) =>
-        call.map((from) => outputs.get(from.join("/")) as GraphTensor),
-      );
-      const made = node(name, String(layer.class_name), configOf(layer), reads);
-      const input = batchShape(layer);
-      if (layer.class_name === "InputLayer" && input) outputs.set(`${name}/0`, tensor(made, input));
-      for (const [i, read] of reads.entries()) outputs.set(`${name}/${i}`, output(made, read, i));
-    }
-    if (later.length === left.length) {
-      throw new RangeError(
-        `layers ${later.map(nameOf).join(", ")} read layers that the model does not have, or each other`,
-      );
-    }
-    left = later;
+      outputs.set(from, made);
+    };
+    const reads = calls.map((call) => call.map((from) => outputs.get(from) as GraphTensor));
+    const made = node(name, String(layer.class_name), configOf(layer), reads);
+    const input = batchShape(layer);
+    if (layer.class_name === "InputLayer" && input) put(0, tensor(made, input));
+    for (const [i, read] of reads.entries()) put(i, output(made, read, i));
+  }
+  const left = uses.filter(({ missing }) => missing > 0).map(({ layer }) => nameOf(layer));
+  if (left.length > 0) {
+    throw new DescriptionError(
+      `layers ${left.join(", ")} read layers that the model does not have, or each other`,
+    );
   }
   const ends = (list: unknown, what: string) =>
     histories(list).map((from) => {
       const found = outputs.get(from.join("/"));
       if (found) return found;
-      throw new RangeError(
+      throw new DescriptionError(
         `${what} of the model is ${JSON.stringify(from[0])}, which is no layer of it`,
       );
     });
@@ -115,7 +128,7 @@ function histories(list: unknown): readonly From[] {
   return (Array.isArray(all) ? all : []).map((one): From => {
     const [name, index] = Array.isArray(one) ? one : [];
     if (typeof name === "string" && Number.isInteger(index)) return [name, index];
-    throw new RangeError(`${JSON.stringify(one)} names no layer of the model`);
+    throw new DescriptionError(`${JSON.stringify(one)} names no layer of the model`);
   });
 }
 
@@ -215,5 +228,5 @@ function objects(value: unknown, what: string): readonly Json[] {
   const fine =
     Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null);
   if (fine) return value;
-  throw new RangeError(`${what} must be a list of descriptions`);
+  throw new DescriptionError(`${what} must be a list of descriptions`);
 }

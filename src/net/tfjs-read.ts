@@ -8,7 +8,7 @@ type Config = Readonly<Record<string, unknown>>;
 
 /** What messages say of layers that can be described. */
 export const readable =
-  "It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout, Add of two, and ZeroPadding2D before a Conv2D, or before a MaxPooling2D behind a relu.";
+  "It reads Dense, Conv2D, MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, BatchNormalization, Activation (relu, tanh, sigmoid, softmax at the end), ReLU, Softmax, Flatten, Dropout, Add of two of the same shape, and ZeroPadding2D before a Conv2D, or before a MaxPooling2D behind a relu.";
 
 /** The shape of a model's only input. @throws RangeError, as `who`, if it has several inputs or outputs, or axes without a size. */
 export function inputShape(who: string, { inputs = [], outputs = [] }: LayerGraph): Shape {
@@ -41,10 +41,13 @@ export function describe(
   const specs: LayerSpec[] = [];
   const problems: string[] = [];
   const paddings = new Map<GraphLayer, Padding>();
+  const broadcasts = new Set<GraphLayer>();
   const uses = layersOf(model, (use) => {
     const { layer, inputs } = use;
     const [main, shortcut] = inputs as [GraphTensor, GraphTensor];
     if (layer.getClassName() === "Add" && inputs.length === 2) {
+      const [one, other] = inputs.map(({ shape }) => shape.slice(1).join());
+      if (one !== other) broadcasts.add(layer);
       return [main, optionASource(shortcut) ?? shortcut];
     }
     const taken = takenOverPadding(use);
@@ -68,6 +71,7 @@ export function describe(
     const said = (what: string) =>
       problems.push(`layer "${name}" (${layer.getClassName() ?? "custom"}) ${what}`);
     nodes.set(layer, output.nodeIndex);
+    if (broadcasts.has(layer)) said("broadcasts a layer to the shape of the other");
     for (const { sourceLayer, nodeIndex } of inputs) {
       if (nodes.has(sourceLayer) && nodes.get(sourceLayer) !== nodeIndex) {
         problems.push(`layer "${sourceLayer.name}" is used more than once`);
@@ -95,7 +99,10 @@ function activationOf(layer: GraphLayer): string {
   if (kind === "ReLU") return "relu";
   if (kind === "Softmax") return "softmax";
   const { activation } = layer.getConfig() as Config;
-  return typeof activation === "string" ? activation : "linear";
+  // A layer as the activation of another, in Keras.
+  return typeof activation === "object" && activation !== null
+    ? JSON.stringify(activation)
+    : String(activation ?? "linear");
 }
 
 /** The layer without its activation; undefined if nothing is left, or if it cannot be described. */

@@ -7,6 +7,7 @@ import {
   card,
   compress,
   defineCompression,
+  fixedCodebook,
   lenet300,
   load,
   lowRank,
@@ -114,6 +115,24 @@ describe("a card", () => {
     assert.match(bundle["text/html"] ?? "", /^<iframe [^>]*sandbox[^>]*>/);
     assert.match(bundle["text/plain"] ?? "", /<b>&: [\d.]+ × smaller, [\d,]+ bytes/);
     assert.throws(() => card(solution, { title: 5 as never }), /card: title must be text, got 5/);
+  });
+
+  it("of weights that are not what θ stands for there is none, as there is no file", () => {
+    const weights = { ...solution.model.weights };
+    weights["out.w"] = Float32Array.from(weights["out.w"] as Float32Array, (w) => w + 1);
+    const trained = { ...solution, model: { ...solution.model, weights } };
+    assert.throws(
+      () => card(trained),
+      (error: Error) =>
+        error instanceof RangeError &&
+        /^card: layer "out" is not what its θ stands for: weight 0 is/.test(error.message),
+    );
+  });
+
+  it("of a layer that takes no bytes there is no ratio", () => {
+    const html = card(solved(compress(lenet300()).layer("out", fixedCodebook([0])))).toHTML();
+    assert.match(html, /<td>out<\/td>.*<td class="n">0<\/td><td class="n">–<\/td>/);
+    assert.doesNotMatch(html, /Infinity/);
   });
 
   it("of a compression of one's own there is no file, and it says so", () => {

@@ -122,6 +122,11 @@ describe("lclab export", () => {
     const back = await load(out);
     assert.deepStrictEqual(back.model.weights, run.model.weights);
     assert.deepStrictEqual(back.thetas, run.thetas);
+    const arrays = join(folder, "run.npz");
+    assert.equal((await printed(() => exportCommand(dir, arrays, usual))).code, 0);
+    const found = await loadNpz(arrays);
+    assert.deepEqual(found["fc.w"]?.data, run.state?.weights["fc.w"]);
+    assert.deepEqual(found["fc.delta"]?.data, run.model.weights["fc.w"]);
     const page = join(folder, "run.html");
     const card = { force: false, results: {} };
     assert.equal((await printed(() => cardCommand(dir, page, card))).code, 0);
@@ -129,6 +134,15 @@ describe("lclab export", () => {
     assert.ok((await readFile(page, "utf8")).includes(error), error);
     assert.equal((await printed(() => cardCommand(dir, page, card))).code, 1);
     await assert.rejects(exportCommand(folder, join(folder, "c.onnx"), usual), /no run was kept/);
+    const limit = { maxBytes: 1000, force: true };
+    for (const command of [
+      () => exportCommand(dir, out, { ...usual, ...limit }),
+      () => cardCommand(dir, page, { ...card, ...limit }),
+    ]) {
+      const { code, text } = await printed(command);
+      assert.equal(code, 2);
+      assert.match(text, /--max-bytes is for files, and .*run is a folder/);
+    }
   });
 
   it("is a command, as is card: 0, 1 for what is there, 2 for a wrong call", async function () {

@@ -119,7 +119,7 @@ describe("Keras files", () => {
       await refused(h5(golden.weights), message);
     });
 
-    it(`Keras ${version}: damaged files are LC_FILE, or read as they were`, async () => {
+    it(`Keras ${version}: damaged files are refused by LC_FILE, LC_NONFINITE or a RangeError, or read`, async () => {
       const whole = h5((golden.dense as Saved).h5);
       await refused(whole.subarray(0, whole.length / 2), /model\.h5: it is damaged: HDF5 says/);
       for (let at = 100; at < whole.length; at += Math.ceil(whole.length / 12)) {
@@ -172,6 +172,41 @@ describe("Keras files", () => {
     await assert.rejects(fromKeras(path), (error: Error) => {
       assert.match(error.message, /^LC_FILE: .*model\.h5: it is damaged: HDF5 says/);
       return isLCError(error, "LC_FILE");
+    });
+  });
+
+  it("says what is wrong with a description, and in which option", async () => {
+    const described = (kind: string, layers: object[]) => {
+      const config = JSON.stringify({ class_name: kind, config: { name: "s", layers } });
+      return kerasModel(join(folder, "model.h5"), {}, async () => ({ config, layers: new Map() }));
+    };
+    await fileOf(Buffer.from("not read"));
+    const input = {
+      class_name: "InputLayer",
+      config: { name: "in", batch_shape: [null, 8, 8, 1] },
+    };
+    const conv = {
+      ...{ name: "c", filters: 2, kernel_size: 2, strides: [1, 1], padding: "valid" },
+    };
+    const cases: readonly (readonly [object, RegExp])[] = [
+      [
+        { class_name: "Conv2D", config: conv },
+        /^LC_FILE: .*model\.h5: layer 0 \(conv2d\): kernel must be two whole numbers, got "2"\.$/,
+      ],
+      [
+        { class_name: "Dropout", config: { name: "d", rate: "5" } },
+        /layer 0 \(dropout\): rate must be a number from 0, below 1, got/,
+      ],
+    ];
+    for (const [layer, message] of cases) {
+      await assert.rejects(described("Sequential", [input, layer]), (error: Error) => {
+        assert.match(error.message, message);
+        return isLCError(error, "LC_FILE");
+      });
+    }
+    await assert.rejects(described("Mine", []), (error: Error) => {
+      assert.match(error.message, /^fromKeras: the model is "Mine"; read are .*outputs\)\.$/);
+      return error instanceof RangeError;
     });
   });
 

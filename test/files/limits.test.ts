@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Compression } from "../../src/compression/contract.ts";
 import { decodeFile, decoding, encodeFile, encoding } from "../../src/files/file.ts";
+import { PackedSink } from "../../src/files/streams.ts";
 import {
   binarize,
   compress,
@@ -102,6 +103,16 @@ describe("what reading a file may take", () => {
     const [few, many] = [secondsFor(500), secondsFor(4000)];
     // 8 times as many, which took 36 times as long.
     assert.ok(many < 16 * few, `${few} s for 500, ${many} s for 4000`);
+  });
+
+  it("grows with the number of channels when writing, and not with its square", () => {
+    const sink = new PackedSink();
+    const start = performance.now();
+    for (let i = 0; i < 50_000; i++) sink.numbers("levels", Float32Array.of(i));
+    const { shape } = sink.finish().tensors.get("levels") ?? assert.fail();
+    const taken = performance.now() - start;
+    assert.deepEqual(shape, [50_000]);
+    assert.ok(taken < 1000, `50,000 channels took ${taken} ms`);
   });
 });
 

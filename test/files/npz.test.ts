@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 import { writeNpy } from "../../src/files/npy.ts";
 import { readZip, writeZip } from "../../src/files/zip.ts";
@@ -139,6 +141,12 @@ describe(".npz files", () => {
     const path = join(folder, "net.npz");
     const weights = hashedWeights(net, 5);
     await saveNpz({ ...solution, state: { weights } }, path);
+    await assert.rejects(
+      saveNpz(solution, path, { weights: { "c1.w": new Float32Array(7) } }),
+      (error: Error) =>
+        error instanceof RangeError &&
+        /weights\["c1\.w"\] must have 72 numbers, got 7/.test(error.message),
+    );
     const names = (key: string) => (key.endsWith(".w") ? key.replace(/w$/, "delta") : undefined);
     assert.deepEqual(await fromNpz(net, path, { names }), solution.model.weights);
     const w = await fromNpz(net, path);
@@ -172,13 +180,14 @@ describe(".npz files", () => {
     model(small, weights);
     files.set("fc.weight.npy", ones("float32", 3, 2));
     files.set("bn.weight.npy", ones("int32", 2));
+    files.set("bn.bias.npy", writeNpy("int64", [2], new BigInt64Array(2)));
     files.delete("out.weight.npy");
     await fileOf(await writeZip(files, false));
     await assert.rejects(fromNpz(small, path), (error: Error) => {
       assert.ok(error instanceof RangeError);
       assert.match(
         error.message,
-        /has "fc.weight" is \(3, 2\), not \(2, 3\); "bn.weight" is int32, not float16, float32 or float64; no "out.w" or "out.weight" \(1, 2\)\. .*the file has fc.weight, fc.bias,/,
+        /has "fc.weight" is \(3, 2\), not \(2, 3\); "bn.weight" is int32, not float16, float32 or float64; "bn.bias" is int64, not float16, float32 or float64; no "out.w" or "out.weight" \(1, 2\)\. .*the file has fc.weight, fc.bias,/,
       );
       return true;
     });
@@ -228,6 +237,24 @@ describe(".npz files", () => {
     await refused(await one("a.npy", header("{'descr': '<f4'}")), /its header is no description/);
     const huge = "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}";
     await refused(await one("a.npy", header(huge)), /cannot have the shape/);
+    const long = Buffer.concat([
+      array.subarray(0, 127),
+      Buffer.alloc(9900, " "),
+      array.subarray(127),
+    ]);
+    long.writeUInt16LE(long.readUInt16LE(8) + 9900, 8);
+    await refused(
+      await one("a.npy", long),
+      /array "a": its header has 10,018 bytes, and at most 10,000 are read, as by NumPy/,
+    );
+    const two = new Map([
+      ["a.npy", array],
+      ["b.npy", array],
+    ]);
+    const overlapping = Buffer.from(await writeZip(two, false));
+    // The second begins where the first does.
+    overlapping.writeUInt32LE(0, overlapping.lastIndexOf("PK\x01\x02", undefined, "latin1") + 42);
+    await refused(overlapping, /"b\.npy" begins within the file before it/);
   });
 
   it("refuses bombs before it decompresses them, also if the directory lies", async () => {
@@ -247,6 +274,32 @@ describe(".npz files", () => {
     await assert.rejects(loadNpz(join(folder, "none.npz")), (error) => isLCError(error, "LC_DISK"));
   });
 
+  it("counts float16 as the float32 that it becomes, and takes no more memory than it counts", async () => {
+    const halves = (count: number) => writeNpy("float16", [count], new Uint16Array(count));
+    const two = await writeZip(
+      new Map([
+        ["a.npy", halves(1000)],
+        ["b.npy", halves(1000)],
+      ]),
+      true,
+    );
+    await refused(
+      two,
+      /array "b": float16 of shape \(1000\) takes 4,000 bytes, and maxBytes leaves 3,999 for it/,
+      { maxBytes: 7999 },
+    );
+    await loadNpz(await fileOf(two), { maxBytes: 8000 });
+    const [count, large] = [6, halves(2 ** 22)];
+    const files = Array.from({ length: count }, (_, i) => [`a${i}.npy`, large] as const);
+    const path = await fileOf(await writeZip(new Map(files), true));
+    // In a process of its own, whose memory is its own.
+    const script = fileURLToPath(new URL("npz-memory.ts", import.meta.url));
+    const options = ["--import", "tsx", "--max-semi-space-size=4", script, path];
+    const { stdout } = await promisify(execFile)(process.execPath, options);
+    const grown = Number(stdout);
+    assert.ok(grown < (16 * count + 64) * 2 ** 20, `memory grew by ${grown} bytes`);
+  });
+
   it("a zip archive holds names and bytes, with the checksums of any zip program", async () => {
     const files = new Map([
       ["Δ.npy", Uint8Array.of(1, 2, 3)],
@@ -254,7 +307,7 @@ describe(".npz files", () => {
     ]);
     for (const compressed of [false, true]) {
       const archive = Buffer.from(await writeZip(files, compressed));
-      assert.deepEqual(await readZip(archive, 100), files);
+      assert.deepEqual(await readZip(archive, 100, (_, bytes) => bytes), files);
       assert.equal(archive.readUInt32LE(14), crc32(Uint8Array.of(1, 2, 3)));
     }
   });

@@ -255,6 +255,13 @@ describe("tfjs files", () => {
     const theirs = await loaded(files);
     assert.deepEqual(fromTfjs(theirs).weights, wide.weights);
     theirs.dispose();
+    // A smaller network in the same folder leaves none of them, and all else.
+    const dir = join(folder, "again");
+    await exportTfjs(wide, dir);
+    await writeFile(join(dir, "labels.txt"), "");
+    await exportTfjs(nets[0] as Model, dir);
+    const left = ["group1-shard1of1.bin", "labels.txt", "model.json"];
+    assert.deepEqual((await readdir(dir)).sort(), left);
   });
 
   it("what tfjs has no layer for is named, and nothing is written", async () => {

@@ -124,6 +124,52 @@ describe("model_config of Keras", () => {
     ]);
   });
 
+  it("a layer as an activation is named, whatever it does", () => {
+    const leaky = { class_name: "LeakyReLU", config: { negative_slope: 0.3 } };
+    const cases: readonly [unknown, readonly string[]][] = [
+      [null, []],
+      [{ class_name: "function", config: "tanh" }, []],
+      [
+        leaky,
+        [
+          'layer "d" (Dense) has the activation {"class_name":"LeakyReLU","config":{"negative_slope":0.3}}',
+        ],
+      ],
+      [7, ['layer "d" (Dense) has the activation 7']],
+    ];
+    for (const [activation, wanted] of cases) {
+      const { problems } = read(
+        sequential(image(1), layer("Flatten", "f"), layer("Dense", "d", { units: 3, activation })),
+      );
+      assert.deepEqual(problems, wanted);
+    }
+  });
+
+  it("an Add of two shapes is named: Keras broadcasts, and our shortcuts are padded", () => {
+    const reads = (...names: string[]) => [names.map((name) => [name, 0, 0, {}])];
+    const sum = (shortcut: Json): readonly string[] =>
+      read({
+        class_name: "Functional",
+        config: {
+          name: "f",
+          layers: [
+            { ...image(4), inbound_nodes: [] },
+            { ...conv("c", 1), inbound_nodes: reads("in") },
+            { ...shortcut, inbound_nodes: reads("in") },
+            { ...layer("Add", "sum"), inbound_nodes: reads("c", "s") },
+          ],
+          input_layers: [["in", 0, 0]],
+          output_layers: [["sum", 0, 0]],
+        },
+      }).problems;
+    assert.deepEqual(sum(conv("s", 1)), []);
+    for (const other of [conv("s", 1, 1, { filters: 1 }), conv("s", 4)]) {
+      assert.deepEqual(sum(other), [
+        'layer "sum" (Add) broadcasts a layer to the shape of the other',
+      ]);
+    }
+  });
+
   it("layers out of order are put in order; those that read what is not there are named", () => {
     const node = (name: string) => [[[name, 0, 0, {}]]];
     const named = (name: string, made: Json, from: string) => ({
@@ -148,6 +194,21 @@ describe("model_config of Keras", () => {
       read(model("x")).specs.map(({ name }) => name),
       ["a", "b"],
     );
+    const count = 4000;
+    const chain = Array.from({ length: count }, (_, i) =>
+      named(`d${i}`, layer("Dense", `d${i}`, { units: 2 }), i > 0 ? `d${i - 1}` : "x"),
+    );
+    const start = performance.now();
+    kerasGraph({
+      class_name: "Functional",
+      config: {
+        layers: [...chain.reverse(), { ...image(1), name: "x", inbound_nodes: [] }],
+        input_layers: [["x", 0, 0]],
+        output_layers: [[`d${count - 1}`, 0, 0]],
+      },
+    });
+    const taken = performance.now() - start;
+    assert.ok(taken < 1000, `${count} layers in reverse order took ${taken} ms`);
     assert.throws(
       () => kerasGraph(model("b")),
       /layers b, a read layers that the model does not have, or each other/,
