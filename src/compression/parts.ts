@@ -1,7 +1,9 @@
 import { fromHalf } from "../math/float16.ts";
+import { BAND } from "../rest.ts";
 import type { Quantized } from "./codebook.ts";
 import { type LowRank, product } from "./factors.ts";
 import type { Half } from "./float16.ts";
+import { geometryOf, type Shape } from "./geometry.ts";
 import type { PerChannel } from "./per-channel.ts";
 import { keptPositions, type PrunedGroups } from "./prune-groups.ts";
 import type { RankSelected } from "./rank-selection.ts";
@@ -52,9 +54,13 @@ export function partsOfTheta(theta: unknown): readonly Part[] | undefined {
     return known ? [{ kind: "sparse", positions, numbers }] : undefined;
   }
   if (has<PrunedGroups>(theta, "groups", "values", "across")) {
-    return [{ kind: "sparse", positions: keptPositions(theta), numbers: floats(theta.values) }];
+    const { groups, values } = theta;
+    if (!(groups instanceof Uint32Array && values instanceof Float32Array)) return undefined;
+    return [{ kind: "sparse", positions: keptPositions(theta), numbers: floats(values) }];
   }
-  if (has<PerChannel<unknown>>(theta, "channels", "cols")) return byChannel(theta);
+  if (has<PerChannel<unknown>>(theta, "channels", "cols")) {
+    return Array.isArray(theta.channels) ? byChannel(theta) : undefined;
+  }
   return all(numbersOf(theta));
 }
 
@@ -134,31 +140,106 @@ function lowerBound(positions: Uint32Array, at: number): number {
   return found < 0 ? positions.length : found;
 }
 
-/** True if the sum of `parts` is `weights`, number by number, in float32. */
-export function makeUp(parts: readonly Part[], weights: Float32Array): boolean {
-  const sum = new Float64Array(weights.length);
-  for (const part of parts) {
-    const found =
-      part.kind === "lowRank" ? product(part, values(part.u), values(part.v)).data : undefined;
-    const numbers = part.kind === "lowRank" ? (found as Float64Array) : values(part.numbers);
-    const positions = part.kind === "sparse" ? part.positions : undefined;
-    if (!positions && numbers.length !== sum.length) return false;
-    for (let k = 0; k < numbers.length; k++) {
-      const at = positions ? (positions[k] as number) : k;
-      sum[at] = (sum[at] as number) + (numbers[k] as number);
+/** Adds a part's numbers of rows `first` to `past` to `sum`; rows are asked for in order. */
+type Adder = (sum: Float64Array, first: number, past: number) => void;
+
+/** True if `parts` are parts of a matrix of `shape`, and their sum is `weights`, number by number, in float32. */
+export function* makeUp(
+  parts: readonly Part[],
+  shape: Shape,
+  weights: Float32Array,
+): Generator<void, boolean> {
+  if (!parts.every((part) => isOf(part, shape))) return false;
+  const { rows, cols } = shape;
+  const adders = parts.map((part) => adder(part, cols));
+  // A factor of rank r costs r products a weight.
+  const cost = Math.max(1, ...parts.map((part) => (part.kind === "lowRank" ? part.rank : 1)));
+  const each = Math.max(1, Math.floor(BAND / (cols * cost)));
+  for (let first = 0; first < rows; first += each) {
+    const past = Math.min(rows, first + each);
+    const sum = new Float64Array((past - first) * cols);
+    for (const add of adders) add(sum, first, past);
+    for (let i = 0, at = first * cols; i < sum.length; i++, at++) {
+      if (weights[at] !== Math.fround(sum[i] as number)) return false;
     }
+    yield;
   }
-  return weights.every((w, i) => w === Math.fround(sum[i] as number));
+  return true;
+}
+
+/** Whether lengths and positions are those of a matrix of `shape`: a user's own θ may look like one of ours. */
+function isOf(part: Part, shape: Shape): boolean {
+  const { rows, cols } = shape;
+  if (part.kind === "lowRank") {
+    const { height, rank, u, v } = part;
+    return (
+      part.rows === rows &&
+      part.cols === cols &&
+      (height === 1 || height === geometryOf(shape).kernel[0]) &&
+      Number.isInteger(rank) &&
+      u.data.length === rows * height * rank &&
+      v.data.length === (rank * cols) / height
+    );
+  }
+  const { numbers } = part;
+  const books = numbers.kind === "codes" ? numbers.books : 1;
+  if (part.kind === "all") {
+    return numbers.data.length === rows * cols && (books === 1 || books === rows);
+  }
+  const { positions } = part;
+  for (let k = 1; k < positions.length; k++) {
+    if ((positions[k] as number) <= (positions[k - 1] as number)) return false;
+  }
+  return (
+    books === 1 && numbers.data.length === positions.length && (positions.at(-1) ?? 0) < rows * cols
+  );
+}
+
+function adder(part: Part, cols: number): Adder {
+  if (part.kind === "lowRank") {
+    const [u, v, each] = [values(part.u), values(part.v), part.height * part.rank];
+    return (sum, first, past) => {
+      const band = { ...part, rows: past - first };
+      const { data } = product(band, u.subarray(first * each, past * each), v);
+      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (data[i] as number);
+    };
+  }
+  const number = reader(part.numbers);
+  if (part.kind === "all") {
+    return (sum, first) => {
+      for (let i = 0, at = first * cols; i < sum.length; i++, at++) {
+        sum[i] = (sum[i] as number) + number(at);
+      }
+    };
+  }
+  const { positions } = part;
+  let k = 0;
+  return (sum, first, past) => {
+    for (; k < positions.length && (positions[k] as number) < past * cols; k++) {
+      const at = (positions[k] as number) - first * cols;
+      sum[at] = (sum[at] as number) + number(k);
+    }
+  };
 }
 
 /** The numbers themselves. */
 export function values(numbers: Numbers): Float32Array {
-  const { data } = numbers;
   if (numbers.kind === "floats") return numbers.data;
-  if (numbers.kind === "halves") return Float32Array.from(data, fromHalf);
+  const number = reader(numbers);
+  const all = new Float32Array(numbers.data.length);
+  for (let i = 0; i < all.length; i++) all[i] = number(i);
+  return all;
+}
+
+/** Number i. */
+function reader(numbers: Numbers): (i: number) => number {
+  const { kind, data } = numbers;
+  if (kind === "floats") return (i) => data[i] as number;
+  if (kind === "halves") return (i) => fromHalf(data[i] as number);
   const { levels, books } = numbers;
+  if (books === 1) return (i) => levels[data[i] as number] as number;
   const [size, each] = [levels.length / books, data.length / books];
-  return Float32Array.from(data, (code, i) => levels[Math.floor(i / each) * size + code] as number);
+  return (i) => levels[Math.floor(i / each) * size + (data[i] as number)] as number;
 }
 
 const floats = (data: Float32Array): Numbers => ({ kind: "floats", data });

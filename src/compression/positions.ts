@@ -42,13 +42,16 @@ export function toolkitGapBits(indices: ArrayLike<number>): number {
   }).bits;
 }
 
-/** How often each gap occurs: far fewer than there are positions. */
+/** How often each gap occurs: far fewer than there are positions. Nearly all are small, and counted without a map. */
 function histogram(length: number, gapOf: (i: number) => number): Map<number, number> {
+  const small = new Uint32Array(256);
   const counts = new Map<number, number>();
   for (let i = 0; i < length; i++) {
     const gap = gapOf(i);
-    counts.set(gap, (counts.get(gap) ?? 0) + 1);
+    if (gap < small.length) small[gap] = (small[gap] as number) + 1;
+    else counts.set(gap, (counts.get(gap) ?? 0) + 1);
   }
+  for (const [gap, count] of small.entries()) if (count > 0) counts.set(gap, count);
   return counts;
 }
 

@@ -180,9 +180,10 @@ function flags(shape: Shape, grouping: Grouping, kept: Uint32Array): Uint8Array 
 /** Row-major positions of the kept weights, ascending: where `values` are. */
 export function keptPositions(theta: PrunedGroups): Uint32Array {
   const isKept = flags(theta, theta, theta.groups);
-  const positions: number[] = [];
+  const positions = new Uint32Array(theta.values.length);
+  let next = 0;
   eachWeight(theta, theta, (at, group) => {
-    if (isKept[group]) positions.push(at);
+    if (isKept[group]) positions[next++] = at;
   });
-  return Uint32Array.from(positions);
+  return positions;
 }

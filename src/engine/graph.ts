@@ -17,15 +17,18 @@ export interface Node {
   uses: number;
 }
 
+/** Who runs the nodes, in messages. */
+type Who = "wasm engine" | "inference";
+
 const supported =
   "dense, conv2d, maxPool, averagePool, globalAveragePool, batchNorm, add, tanh, relu, sigmoid, flatten, dropout, localResponseNorm";
 
 /**
  * A network as the nodes the WASM engine runs, in order: a flatten before each dense layer that reads an image,
  * activations fused into what is before them, flattens of rows left out.
- * @throws RangeError naming the first layer this engine cannot train.
+ * @throws RangeError, as `who`, naming the first layer it does not have.
  */
-export function graph(network: Network): readonly Node[] {
+export function graph(network: Network, who: Who = "wasm engine"): readonly Node[] {
   const readers = new Map<string, number>();
   for (const name of network.layers.flatMap((layer) => layer.inputs)) {
     readers.set(name, (readers.get(name) ?? 0) + 1);
@@ -57,7 +60,7 @@ export function graph(network: Network): readonly Node[] {
     const { name, spec, outputShape: shape, parameters } = layer;
     let inputs = layer.inputs.map((from) => named.get(from) as Node);
     const before = inputs[0] as Node;
-    check(layer, before);
+    check(who, layer, before);
     if (spec.kind === "dense") inputs = [flat(before, name)];
     const alias = (spec.kind === "flatten" && !isImage(before)) || isIdentity(spec);
     if (alias || canFuse(spec, before)) {
@@ -78,11 +81,11 @@ export function graph(network: Network): readonly Node[] {
   const twice = nodes.find((node) => !isImage(node) && node.trains && node.uses > 1);
   if (twice) {
     throw new RangeError(
-      `wasm engine: layer "${twice.layer}" is read ${twice.uses} times, which this engine can train for images only, not for rows of values.`,
+      `${who}: layer "${twice.layer}" is read ${twice.uses} times, which only images can be, not rows of values.`,
     );
   }
   if (loss !== "softmaxCrossEntropy" && loss !== "squaredError") {
-    throw new RangeError(`wasm engine: unknown loss ${loss as string}.`);
+    throw new RangeError(`${who}: unknown loss ${loss as string}.`);
   }
   return nodes;
 }
@@ -105,26 +108,28 @@ function canFuse(spec: LayerSpec, before: Node): boolean {
   );
 }
 
-function check({ name, spec }: Layer, before: Node): void {
+function check(who: Who, { name, spec }: Layer, before: Node): void {
   if (!supported.split(", ").includes(spec.kind)) {
-    throw new RangeError(
-      `wasm engine: layer "${name}" is ${spec.kind}, which this engine cannot train. It trains ${supported}; for others write engine: tfjs(tf, { model }).`,
-    );
+    const others =
+      who === "inference"
+        ? `which it does not have. It has ${supported}; predict with the TensorFlow.js model itself.`
+        : `which this engine cannot train. It trains ${supported}; for others write engine: tfjs(tf, { model }).`;
+    throw new RangeError(`${who}: layer "${name}" is ${spec.kind}, ${others}`);
   }
   if (["batchNorm", "add", "localResponseNorm"].includes(spec.kind) && !isImage(before)) {
     throw new RangeError(
-      `wasm engine: layer "${name}" (${spec.kind}) reads rows of values; this engine trains it on images [height, width, channels] only.`,
+      `${who}: layer "${name}" (${spec.kind}) reads rows of values; it must read images [height, width, channels].`,
     );
   }
   if (spec.kind === "dropout" && !(spec.rate >= 0 && spec.rate < 1)) {
     throw new RangeError(
-      `wasm engine: dropout "${name}": rate must be from 0 to below 1, got ${spec.rate}.`,
+      `${who}: dropout "${name}": rate must be from 0 to below 1, got ${spec.rate}.`,
     );
   }
   if (spec.kind !== "localResponseNorm") return;
   const { size: channels = 5, beta = 0.75 } = spec;
   if (Number.isInteger(beta * 4) && beta > 0 && channels % 2 === 1) return;
   throw new RangeError(
-    `wasm engine: layer "${name}": size must be odd and beta a multiple of 1/4, got ${channels} and ${beta}.`,
+    `${who}: layer "${name}": size must be odd and beta a multiple of 1/4, got ${channels} and ${beta}.`,
   );
 }

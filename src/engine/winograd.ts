@@ -50,7 +50,8 @@ function extentsOf({ spec, inputs }: Node) {
   return { side: size + 1, channels: inputs[0]?.shape[2] ?? 0, filters };
 }
 
-function transformedBytes(node: Node): number {
+/** Of its transformed weights. */
+export function transformedBytes(node: Node): number {
   const { side, channels, filters } = extentsOf(node);
   return side * side * panels(channels) * panels(filters) * 256;
 }

@@ -3,6 +3,7 @@ import { layerParts } from "../lc/layer-parts.ts";
 import type { LCState } from "../lc/state.ts";
 import type { Network, Parameter, Weights } from "../net/network.ts";
 import { displaySymbol } from "../notebook.ts";
+import { atOnce } from "../rest.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { table } from "../table/table.ts";
 import { grouped } from "../text.ts";
@@ -169,7 +170,7 @@ const torchNames: Readonly<Record<Parameter["role"], string>> = {
 /** All arrays of a solution, by name. */
 function arraysOf(solution: CompressedModel, weights: Weights): ReadonlyMap<string, NpyArray> {
   const { network, weights: deltas } = solution.model;
-  const parts = layerParts(solution);
+  const parts = atOnce(layerParts(solution));
   const arrays = new Map<string, NpyArray>();
   for (const parameter of network.parameters) {
     const { key, layer, rows, cols, compressible } = parameter;

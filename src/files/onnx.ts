@@ -1,6 +1,7 @@
 import type { Part } from "../compression/parts.ts";
 import { layerParts } from "../lc/layer-parts.ts";
 import { type Model, model as modelOf, type Shape } from "../net/network.ts";
+import { atOnce } from "../rest.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { grouped } from "../text.ts";
@@ -57,7 +58,8 @@ function written(
   const solution = "tasks" in of ? of : undefined;
   const model = solution ? solution.model : (of as Model);
   const { network } = modelOf(model.network, model.weights);
-  const found = solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
+  const found =
+    solution && !decompress ? atOnce(layerParts(solution)) : new Map<string, readonly Part[]>();
   const parts = (layer: string) => found.get(layer) ?? [plainPart(model, layer)];
   const graph = onnxGraph();
   const values = new Map<string, Value>();

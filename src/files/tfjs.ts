@@ -6,6 +6,7 @@ import { layerParts } from "../lc/layer-parts.ts";
 import { type Model, model as modelOf, type Network } from "../net/network.ts";
 import { type TfjsTopology, type TfjsWeight, tfjsTopology } from "../net/tfjs-layers.ts";
 import { transposed } from "../net/tfjs-parameters.ts";
+import { atOnce } from "../rest.ts";
 import { writeDurably } from "../runs/durable.ts";
 import { version } from "../runs/record.ts";
 import { type ExportedFile, exported, inWords, plainPart, type Stored } from "./exported.ts";
@@ -98,7 +99,8 @@ function written(
   const solution = "tasks" in of ? of : undefined;
   const given = solution ? solution.model : (of as Model);
   const model = modelOf(given.network, given.weights);
-  const parts = solution && !decompress ? layerParts(solution) : new Map<string, readonly Part[]>();
+  const parts =
+    solution && !decompress ? atOnce(layerParts(solution)) : new Map<string, readonly Part[]>();
   const topology = tfjsTopology("exportTfjs", model.network, {
     softmax: !logits && model.network.loss === "softmaxCrossEntropy",
     factors: (layer) => factorsOf(parts.get(layer)),

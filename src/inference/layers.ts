@@ -32,28 +32,27 @@ interface Factors {
 const TILE_BYTES = 2 ** 16;
 
 /** Stores the weight matrix `parameter` as the sum of `parts`. */
-export function layerWeights(
+export function* layerWeights(
   store: WeightStore,
   { key, rows, cols }: Parameter,
   parts: readonly Part[],
   isDense: boolean,
-): LayerWeights {
+): Generator<void, LayerWeights> {
   const others = parts.filter((part) => part.kind !== "lowRank");
-  const factors = parts.flatMap((part, i): Factors[] => {
+  const factors: Factors[] = [];
+  for (const [i, part] of parts.entries()) {
     // Rank 0 adds nothing.
-    if (part.kind !== "lowRank" || part.rank === 0) return [];
+    if (part.kind !== "lowRank" || part.rank === 0) continue;
     const { rank, height, u, v } = part;
     const whole = (numbers: typeof u) => [{ kind: "all", numbers } as const];
-    return [
-      {
-        ...{ rank, height },
-        v: store.matrix(`${key} ${i} v`, rank, cols / height, whole(v), false),
-        u: store.matrix(`${key} ${i} u`, rows, rank * height, whole(u), false),
-      },
-    ];
-  });
+    factors.push({
+      ...{ rank, height },
+      v: yield* store.matrix(`${key} ${i} v`, rank, cols / height, whole(v), false),
+      u: yield* store.matrix(`${key} ${i} u`, rows, rank * height, whole(u), false),
+    });
+  }
   const isNeeded = others.length > 0 || factors.length === 0;
-  const matrix = isNeeded ? store.matrix(key, rows, cols, others, isDense) : 0;
+  const matrix = isNeeded ? yield* store.matrix(key, rows, cols, others, isDense) : 0;
   return { factors, matrix, rows, cols, parts: others.length };
 }
 

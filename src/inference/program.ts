@@ -8,17 +8,25 @@ import { encode, type Op, type Phase } from "../engine/program.ts";
 import type { Slot } from "../engine/slots.ts";
 import { size } from "../engine/stages.ts";
 import { COUNTERS, LINE } from "../engine/wasm/assembly/layout.ts";
+import { isWinograd, transformedBytes } from "../engine/winograd.ts";
 import type { Model, Network, Parameter, Shape } from "../net/network.ts";
 import { type LayerWeights, layerOps, layerWeights, widestOf } from "./layers.ts";
 import { type Piece, WeightStore } from "./weights.ts";
 
 /** A network compiled for inference: offsets in an arena, and what is put there before anything runs. Pure data. */
-export interface Inference extends Passes {
+export interface Inference extends Passes, WeightBytes {
   readonly pieces: readonly Piece[];
-  /** Bytes of all weights, of those of layers whose outputs are images, and of the arena. */
+  /** Bytes of all weights, and of the arena. */
   readonly weightBytes: number;
-  readonly imageWeightBytes: number;
   readonly bytes: number;
+}
+
+interface WeightBytes {
+  /** Bytes of the weights that a pass reads once, and once for every IMAGE_ROWS examples. */
+  readonly rowBytes: number;
+  readonly imageBytes: number;
+  /** Bytes of the weight matrices of layers, by name; those with parts only. */
+  readonly layerBytes: ReadonlyMap<string, number>;
 }
 
 /** What a pass works on. */
@@ -45,17 +53,17 @@ const MOST_EXAMPLES = 128;
 const WORK_BYTES = 2 ** 24;
 
 /**
- * Lays out weights, activations and programs.
+ * Lays out weights, activations and programs; a generator, as weights are packed here (see `resting`).
  * @param parts Summands of the compressed layers; the weights of others are taken from the model.
  * @throws RangeError for layers that the engine does not have.
  */
-export function compileInference(
+export function* compileInference(
   model: Model,
   parts: ReadonlyMap<string, readonly Part[]>,
-): Inference {
-  const nodes = graph(withFlatInput(model.network));
+): Generator<void, Inference> {
+  const nodes = graph(withFlatInput(model.network), "inference");
   const arena = new Arena();
-  const weights = takeWeights(arena, model, nodes, parts);
+  const weights = yield* takeWeights(arena, model, nodes, parts);
   const sizes = [1, 2, 4, 8, 16, 32, 64].map((n) => MOST_EXAMPLES / n);
   const fits = (examples: number) => {
     const trial = new Arena();
@@ -65,8 +73,8 @@ export function compileInference(
   const chunk = sizes.find(fits) ?? 1;
   const { programs, ...passes } = takePasses(arena, model.network, nodes, weights, chunk);
   const pieces = [...weights.pieces, ...programs];
-  const { weightBytes, imageWeightBytes } = weights;
-  return { ...passes, pieces, weightBytes, imageWeightBytes, bytes: arena.bytes };
+  const { weightBytes, rowBytes, imageBytes, layerBytes } = weights;
+  return { ...passes, pieces, weightBytes, rowBytes, imageBytes, layerBytes, bytes: arena.bytes };
 }
 
 /** An image that is read only as a row of values is one from the start. */
@@ -78,7 +86,8 @@ function withFlatInput(network: Network): Network {
   return readsRows ? { ...network, input: [size(network.input)] } : network;
 }
 
-interface AllWeights extends Pick<Inference, "weightBytes" | "imageWeightBytes"> {
+interface AllWeights extends WeightBytes {
+  readonly weightBytes: number;
   readonly pieces: readonly Piece[];
   /** Plain parameters, by key. */
   readonly slots: ReadonlyMap<string, Slot>;
@@ -86,17 +95,18 @@ interface AllWeights extends Pick<Inference, "weightBytes" | "imageWeightBytes">
 }
 
 /** Weights of dense layers and of compressed ones packed; others as the engine's own kernels read them, Winograd's among them. */
-function takeWeights(
+function* takeWeights(
   arena: Arena,
   { weights }: Model,
   nodes: readonly Node[],
   parts: ReadonlyMap<string, readonly Part[]>,
-): AllWeights {
+): Generator<void, AllWeights> {
   const store = new WeightStore(arena);
   const slots = new Map<string, Slot>();
   const layers = new Map<Node, LayerWeights>();
+  const layerBytes = new Map<string, number>();
   const start = arena.bytes;
-  let imageWeightBytes = 0;
+  let [rowBytes, imageBytes] = [0, 0];
   for (const node of nodes) {
     const before = arena.bytes;
     const isDense = node.spec.kind === "dense";
@@ -105,15 +115,25 @@ function takeWeights(
       const own = parts.get(node.layer);
       if (parameter.role === "w" && (own || isDense)) {
         const plain = [{ kind: "all", numbers: { kind: "floats", data } }] as const;
-        layers.set(node, layerWeights(store, parameter, own ?? plain, isDense));
+        const first = arena.bytes;
+        layers.set(node, yield* layerWeights(store, parameter, own ?? plain, isDense));
+        if (own) layerBytes.set(node.layer, arena.bytes - first);
       } else {
         slots.set(parameter.key, plainSlot(store, parameter, data));
+        // Only the transformed ones are read.
+        if (parameter.role === "w" && isWinograd(node)) {
+          imageBytes += transformedBytes(node) - (slots.get(parameter.key) as Slot).bytes;
+        }
       }
+      yield;
     }
-    if (isImage(node)) imageWeightBytes += arena.bytes - before;
+    const bytes = arena.bytes - before;
+    if (!isImage(node)) rowBytes += bytes;
+    // A batch norm reads its coefficients, which are few.
+    else if (node.spec.kind !== "batchNorm") imageBytes += bytes;
   }
   const weightBytes = arena.bytes - start;
-  return { pieces: store.pieces, slots, layers, weightBytes, imageWeightBytes };
+  return { pieces: store.pieces, slots, layers, weightBytes, rowBytes, imageBytes, layerBytes };
 }
 
 function plainSlot(

@@ -30,8 +30,6 @@ export class Runner {
   readonly #outputs: number;
   /** How the inputs are called in messages. */
   readonly #shape: string;
-  /** Pixels of a pass as the network sees them. */
-  readonly #centred: Float32Array;
   /** Undefined once closed. */
   #memory: Memory | undefined;
 
@@ -46,7 +44,6 @@ export class Runner {
     this.#inputs = size(network.input);
     this.#outputs = size(network.layers.at(-1)?.outputShape ?? []);
     this.#shape = `${network.input.join(" × ")} = ${this.#inputs} values`;
-    this.#centred = new Float32Array(mean ? plan.chunk * this.#inputs : 0);
     this.#memory = memory;
   }
 
@@ -59,7 +56,11 @@ export class Runner {
     const module = await kernelModule();
     const needed = `${(plan.bytes / 2 ** 20).toFixed(1)} MiB`;
     const what = `inference of "${network.name}"`;
-    const wasm = reserve(plan.bytes, what, needed, "Close other predictors first.");
+    const wasm = reserve(plan.bytes, what, needed, {
+      smaller: "Compress more of its layers, or take a smaller network.",
+      machine: "Compress more of its layers, or take a smaller network or a larger machine.",
+      close: "Close other predictors first.",
+    });
     const memory: Memory = {
       kernels: instantiate(module, wasm),
       bytes: new Uint8Array(wasm.buffer),
@@ -164,31 +165,19 @@ export class Runner {
     const inputs = this.#inputs;
     const { input, inputShape } = this.#plan;
     const from = first * inputs;
-    const values =
-      x instanceof Uint8Array
-        ? this.#centre(x, from, rows)
-        : finite(who, x.subarray(from, from + rows * inputs), from, inputs);
+    const values = x.subarray(from, from + rows * inputs);
+    const mean = x instanceof Uint8Array ? this.#mean : undefined;
+    if (values instanceof Float32Array) finite(who, values, from, inputs);
     if (inputShape.length < 3) {
-      blocked(values, 0, rows, inputs, floats, input / 4);
+      blocked(values, 0, rows, inputs, floats, input / 4, mean);
       return;
     }
     const [height = 0, width = 0, channels = 0] = inputShape;
     const pixels = height * width;
     const image = Math.ceil(pixels / layout.BLOCK_ROWS) * panels(channels) * PANEL_FLOATS;
     for (let n = 0; n < rows; n++) {
-      blocked(values, n * inputs, pixels, channels, floats, input / 4 + n * image);
+      blocked(values, n * inputs, pixels, channels, floats, input / 4 + n * image, mean);
     }
-  }
-
-  /** Pixels as the network sees them: the bits of the engine's own gather. */
-  #centre(pixels: Uint8Array, from: number, rows: number): Float32Array {
-    const [inputs, mean, to] = [this.#inputs, this.#mean as Float32Array, this.#centred];
-    for (let n = 0, i = 0; n < rows; n++) {
-      for (let k = 0; k < inputs; k++, i++) {
-        to[i] = Math.fround((pixels[from + i] as number) / 255) - (mean[k] as number);
-      }
-    }
-    return to;
   }
 
   #open(who: string): Memory {
@@ -200,26 +189,33 @@ export class Runner {
 /** Numbers of a panel's block. */
 const PANEL_FLOATS: number = layout.PANEL_BYTES / 4;
 
-/** Copies `rows` × `cols` numbers, row-major from `at` on, to a blocked matrix (assembly/layout.ts). */
+/**
+ * Copies `rows` × `cols` numbers, row-major from `at` on, to a blocked matrix (assembly/layout.ts). With the mean of an example they are
+ * pixels, and get the bits of the engine's own gather.
+ */
 function blocked(
-  values: Float32Array,
+  values: Examples,
   at: number,
   rows: number,
   cols: number,
   to: Float32Array,
   offset: number,
+  mean: Float32Array | undefined,
 ): void {
   const stride = panels(cols) * PANEL_FLOATS;
   for (let r = 0, i = at; r < rows; r++) {
     const row = offset + (r >> 4) * stride + (r & 15) * layout.PANEL;
     for (let c = 0; c < cols; c++, i++) {
-      to[row + (c >> 3) * PANEL_FLOATS + (c & 7)] = values[i] as number;
+      const value = values[i] as number;
+      to[row + (c >> 3) * PANEL_FLOATS + (c & 7)] = mean
+        ? Math.fround(value / 255) - (mean[i % mean.length] as number)
+        : value;
     }
   }
 }
 
 /** @throws RangeError naming the first of `values` that is NaN or infinite. */
-function finite(who: string, values: Float32Array, from: number, inputs: number): Float32Array {
+function finite(who: string, values: Float32Array, from: number, inputs: number): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (value - value === 0) continue;
@@ -228,5 +224,4 @@ function finite(who: string, values: Float32Array, from: number, inputs: number)
       `${who}: x must be finite numbers, got ${value} as value ${k} of example ${example}.`,
     );
   }
-  return values;
 }

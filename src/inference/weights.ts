@@ -11,6 +11,9 @@ type Summand = Exclude<Part, { readonly kind: "lowRank" }>;
 /** Largest share of kept weights with which each is multiplied by itself. */
 const FEW = 0.1;
 
+/** Numbers packed between two rests: up to some milliseconds. */
+const AT_ONCE = 2 ** 15;
+
 /** Bytes, and where they go. */
 export interface Piece {
   readonly offset: number;
@@ -38,45 +41,55 @@ export class WeightStore {
 
   /**
    * Stores the sum of `parts`, a matrix of `rows` × `cols`, as assembly/layout.ts describes.
-   * @param oneByOne Whether kept weights may be multiplied one by one; done if there are only those, and few.
+   * @param oneByOne Whether kept weights may be multiplied one by one; done if they are the only part, whose products then come in the
+   *   order of the tile's, and few.
    * @returns Offset of its words.
    */
-  matrix(
+  *matrix(
     name: string,
     rows: number,
     cols: number,
     parts: readonly Summand[],
     oneByOne: boolean,
-  ): number {
-    const words = parts.flatMap((part) => this.#part(name, rows, cols, part));
-    const kept = parts.reduce((n, part) => n + part.numbers.data.length, 0);
-    const few = kept <= FEW * rows * cols && parts.every(({ kind }) => kind === "sparse");
+  ): Generator<void, number> {
+    const words: number[] = [];
+    for (const part of parts) words.push(...(yield* this.#part(name, rows, cols, part)));
+    const [first] = parts;
+    const few =
+      parts.length === 1 && first?.kind === "sparse" && first.positions.length <= FEW * rows * cols;
     const head = [rows, cols, parts.length, oneByOne && few ? 1 : 0];
     return this.put(`${name} parts`, Uint32Array.of(...head, ...words));
   }
 
-  #part(name: string, rows: number, cols: number, part: Summand): readonly number[] {
+  *#part(
+    name: string,
+    rows: number,
+    cols: number,
+    part: Summand,
+  ): Generator<void, readonly number[]> {
+    const { numbers } = part;
+    const data = numbers.data.slice();
     if (part.kind === "all") {
       const to = panelOrder(rows, cols);
-      const data = part.numbers.data.slice();
-      for (let i = 0; i < data.length; i++) data[to(i)] = part.numbers.data[i] as number;
-      const words = this.#numbers(name, { ...part.numbers, data } as Numbers, true);
+      for (let i = 0; i < data.length; i++) {
+        data[to(i)] = numbers.data[i] as number;
+        if (i % AT_ONCE === 0) yield;
+      }
+      const words = yield* this.#numbers(name, { ...numbers, data } as Numbers, true);
       return [0, ...words, 0, 0, 0];
     }
-    const { positions, numbers } = part;
-    const places = positions.map(panelOrder(rows, cols));
-    const ranks = places.map((_, k) => k).sort((a, b) => places[a] - places[b]);
-    const data = numbers.data.slice();
-    for (const [k, rank] of ranks.entries()) data[k] = numbers.data[rank] as number;
-    const words = this.#numbers(name, { ...numbers, data } as Numbers, false);
-    const sorted = ranks.map((k) => places[k] as number);
-    const width = sorted.length > 0 ? gapWidth(sorted) : 1;
-    const gaps = this.put(`${name} gaps`, gapsOf(sorted, width));
-    return [1, ...words, sorted.length, gaps, width];
+    const { ranks, places } = yield* inPanels(part.positions, rows, cols);
+    for (let k = 0; k < data.length; k++) data[k] = numbers.data[ranks[k] as number] as number;
+    yield;
+    const words = yield* this.#numbers(name, { ...numbers, data } as Numbers, false);
+    const width = places.length > 0 ? gapWidth(places) : 1;
+    yield;
+    const gaps = this.put(`${name} gaps`, yield* gapsOf(places, width));
+    return [1, ...words, places.length, gaps, width];
   }
 
   /** Kind, offset, offset of levels, bits per code, bytes from one output's levels to the next. */
-  #numbers(name: string, numbers: Numbers, all: boolean): readonly number[] {
+  *#numbers(name: string, numbers: Numbers, all: boolean): Generator<void, readonly number[]> {
     if (numbers.kind === "floats") {
       return [layout.NUMBERS_FLOATS, this.put(name, numbers.data), 0, 0, 0];
     }
@@ -87,7 +100,10 @@ export class WeightStore {
     const size = levels.length / books;
     const width = widthOf(size);
     const bits = new BitWriter();
-    for (const code of data) bits.write(code, width);
+    for (let i = 0; i < data.length; i++) {
+      bits.write(data[i] as number, width);
+      if (i % AT_ONCE === 0) yield;
+    }
     const codes = this.put(`${name} codes`, bits.finish());
     const isTable = all && books === 1 && width >= 2 && width <= 4;
     const kind = isTable ? layout.NUMBERS_TABLE : layout.NUMBERS_CODES;
@@ -108,11 +124,38 @@ function panelOrder(rows: number, cols: number): (i: number) => number {
   };
 }
 
-function gapsOf(positions: Uint32Array, width: number): Uint8Array {
+/** Kept weights, at ascending `positions`, in the order of panels: which they are, and where. */
+function* inPanels(
+  positions: Uint32Array,
+  rows: number,
+  cols: number,
+): Generator<void, { readonly ranks: Uint32Array; readonly places: Uint32Array }> {
+  const place = panelOrder(rows, cols);
+  const [ranks, places] = [positions.slice(), positions.slice()];
+  for (let first = 0, past = 0, end = 0; first < positions.length; first = past) {
+    // Those of a panel come before those of the next either way.
+    for (end += layout.PANEL * cols; (positions[past] as number) < end; ) past++;
+    const count = past - first;
+    const keys = new Float64Array(count);
+    for (let k = 0; k < count; k++) keys[k] = place(positions[first + k] as number) * count + k;
+    keys.sort();
+    for (let k = 0; k < count; k++) {
+      const key = keys[k] as number;
+      ranks[first + k] = first + (key % count);
+      places[first + k] = Math.floor(key / count);
+    }
+    yield;
+  }
+  return { ranks, places };
+}
+
+function* gapsOf(positions: Uint32Array, width: number): Generator<void, Uint8Array> {
   const bits = new BitWriter();
   const full = 2 ** width - 1;
   let next = 0;
-  for (const position of positions) {
+  for (let k = 0; k < positions.length; k++) {
+    if (k % AT_ONCE === 0) yield;
+    const position = positions[k] as number;
     let gap = position - next;
     for (; gap >= full; gap -= full) bits.write(full, width);
     bits.write(gap, width);

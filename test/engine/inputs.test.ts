@@ -23,7 +23,7 @@ describe("wasm engine: what it refuses", () => {
     await rejects(
       [dense("fc1", 9), { kind: "batchNorm", name: "bn" }, dense("out", 4)],
       new RangeError(
-        'wasm engine: layer "bn" (batchNorm) reads rows of values; this engine trains it on images [height, width, channels] only.',
+        'wasm engine: layer "bn" (batchNorm) reads rows of values; it must read images [height, width, channels].',
       ),
     );
     const skip = [dense("fc1", 9), relu(), dense("fc2", 9, { from: "fc1" }), dense("out", 4)];

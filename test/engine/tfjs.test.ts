@@ -9,6 +9,7 @@ import type { Engine, EngineSession, OpenOptions } from "../../src/engine/engine
 import { tfjs } from "../../src/engine/tfjs/engine.ts";
 import { wasmEngine } from "../../src/engine/wasm/engine.ts";
 import { isLCError } from "../../src/errors.ts";
+import { inference } from "../../src/inference/predictor.ts";
 import { compress } from "../../src/lc/plan.ts";
 import { geometric, sgd } from "../../src/lc/schedules.ts";
 import {
@@ -412,6 +413,10 @@ describe("tfjs engine", () => {
     await assert.rejects(
       wasmEngine({ threads: 1 }).open(ours.network, imageData, { batch: 5 }),
       /layer "c" is custom, which this engine cannot train/,
+    );
+    await assert.rejects(
+      inference(solution),
+      /^RangeError: inference: layer "c" is custom, which it does not have\. It has dense, .*; predict with the TensorFlow\.js model itself\.$/,
     );
     theirs.dispose();
   });

@@ -34,10 +34,11 @@ const net = model(description, hashedWeights(description, 2));
 
 /** More codewords than the laws try, so that codes have other widths; and parts as they are in sums. */
 const more: readonly Compression<unknown>[] = [
-  ...[9, 16, 17, 40, 90].map((levels) => quantize({ levels, search: "lloyd" })),
+  ...[9, 16, 17, 40, 90, 200, 300].map((levels) => quantize({ levels, search: "lloyd" })),
   perChannel(quantize({ levels: 2 })),
   perChannel(quantize({ levels: 7 })),
   prune({ keep: 0.2, values: quantize({ levels: 5 }) }),
+  prune({ keep: 0.2, values: quantize({ levels: 12 }) }),
   prune({ keep: 0.05 }),
   lowRank({ rank: 2, scheme: 2 }),
   lowRank({ rank: 3, factors: quantize({ levels: 4 }) }),
@@ -61,6 +62,22 @@ describe("inference with packed weights", () => {
       const solution = solved(compress(net).each(net.network.names, c as never));
       const predictor = await inference(solution);
       assertLogits(await predictor.logits(x), solution.model, x);
+      assert.deepEqual(predictor.notes, []);
     });
   }
+
+  it("a convolution whose panels are unpacked in two blocks", async () => {
+    const wide = network({
+      name: "wide",
+      input: [4, 3, 256],
+      layers: [conv2d("conv", 16, { kernel: [3, 3] }), dense("out", 3)],
+    });
+    const of = model(wide, hashedWeights(wide, 2));
+    const c = quantize({ levels: 2 }).plus(prune({ keep: 0.05 }));
+    const solution = solved(compress(of).layer("conv", c));
+    const x = inputs(5, wide.input);
+    const predictor = await inference(solution);
+    assertLogits(await predictor.logits(x), solution.model, x);
+    assert.deepEqual(predictor.notes, []);
+  });
 });

@@ -45,30 +45,40 @@ export async function allocate(plan: Plan, data: Dataset, what: string): Promise
   return memory;
 }
 
+/** What to do about a memory that is too large for WASM, for this machine, or for the room there is. */
+interface Remedies {
+  readonly smaller: string;
+  readonly machine?: string;
+  readonly close: string;
+}
+
 /**
  * A memory of `bytes`, which is `needed` in words.
- * @throws LCError LC_MEMORY, with `remedy`, if there is none.
+ * @throws LCError LC_MEMORY if there is none.
  */
 export function reserve(
   bytes: number,
   what: string,
   needed: string,
-  remedy = "Use fewer examples or a smaller batch.",
+  remedies: Remedies = {
+    smaller: "Use fewer examples or a smaller batch.",
+    close: "Close other sessions, or use fewer examples or a smaller batch.",
+  },
 ): WasmMemory {
   if (bytes > MAX_BYTES) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. ${remedy}`,
+      `wasm engine: ${what} needs ${needed}, more than the 4096 MiB a WASM memory can have. ${remedies.smaller}`,
     );
   }
-  checkMachine("wasm engine", what, bytes, needed);
+  checkMachine("wasm engine", what, bytes, needed, remedies.machine);
   const pages = Math.ceil(bytes / PAGE);
   try {
     return new webAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch (cause) {
     throw new LCError(
       "LC_MEMORY",
-      `wasm engine: no room for ${what}, which needs ${needed}. Close other sessions, or use fewer examples or a smaller batch.`,
+      `wasm engine: no room for ${what}, which needs ${needed}. ${remedies.close}`,
       { cause },
     );
   }
