@@ -119,9 +119,9 @@ describe("choose", function () {
     const [all, knee] = front.figure.chart.series;
     assert.deepEqual(
       all?.x,
-      front.allocations.map(({ bits }) => bits / 8),
+      front.allocations.map(({ bits }) => bits / 8000),
     );
-    assert.deepEqual([knee?.x, knee?.y], [[front.knee().bits / 8], [front.knee().error]]);
+    assert.deepEqual([knee?.x, knee?.y], [[front.knee().bits / 8000], [front.knee().error]]);
     const { "text/plain": text } = small[displaySymbol]() as { "text/plain": string };
     assert.match(text, /small: \d+(\.\d+)? × smaller, \d+ bytes/);
   });

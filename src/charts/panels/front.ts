@@ -22,7 +22,7 @@ export function frontFigure(
   const series = (label: string, shown: readonly FrontPoint[], only: Partial<Series>): Series => ({
     name: label,
     panel: 0,
-    x: shown.map(({ bytes }) => bytes),
+    x: shown.map(({ bytes }) => bytes / 1000),
     y: shown.map(({ error }) => error),
     hover: shown.map(({ choice }) => choice.join("\n")),
     style: styleOf(0),
@@ -37,7 +37,7 @@ export function frontFigure(
     subtitle: `${points.length} ${points.length === 1 ? "allocation" : "allocations"}, none beaten in both size and error`,
     panels: [
       {
-        x: { title: "bytes of the network", scale: "log" },
+        x: { title: "kB of the network", scale: "log" },
         y: { title: "error Σ h (w − Δ)² before learning", scale: "log" },
       },
     ],
@@ -45,7 +45,12 @@ export function frontFigure(
     series: [
       series("allocations", points, { line: "step", markers: points.length <= 60 }),
       ...(knee
-        ? [series("knee", [knee], { style: styleOf(1), labels: [`knee, ${short(knee.bytes)}`] })]
+        ? [
+            series("knee", [knee], {
+              style: styleOf(1),
+              labels: [`knee, ${short(knee.bytes / 1000)} kB`],
+            }),
+          ]
         : []),
     ],
     summary: knee
