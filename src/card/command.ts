@@ -1,5 +1,5 @@
-import { isFree } from "../files/command.ts";
-import { mayLimit, openSource } from "../files/source.ts";
+import { isFree, mayLimit } from "../files/command.ts";
+import { openSource } from "../files/source.ts";
 import { type CardOptions, card, saveCard } from "./card.ts";
 
 /**

@@ -4,7 +4,7 @@ import { grouped } from "../text.ts";
 import { fileTable } from "./file-table.ts";
 import { type ExportOptions, exportFormats } from "./formats.ts";
 import { load } from "./save.ts";
-import { mayLimit, openSource } from "./source.ts";
+import { isFolder, openSource } from "./source.ts";
 
 /** How the commands read files. */
 interface Reading {
@@ -74,6 +74,19 @@ export async function exportCommand(
   if (json) console.log(JSON.stringify({ network, format: format.name, path: out, bytes }));
   else console.log(`${network} as ${format.name}: ${out}, ${grouped(bytes)} bytes`);
   return 0;
+}
+
+/** False, and a line that says so, if a run's folder is given a limit of what reading a file may take. */
+export async function mayLimit(
+  command: string,
+  path: string,
+  maxBytes: number | undefined,
+): Promise<boolean> {
+  if (maxBytes === undefined || !(await isFolder(path))) return true;
+  console.error(
+    `lclab ${command}: --max-bytes is for files, and ${path} is a folder, whose run is read as it is. Leave it out.`,
+  );
+  return false;
 }
 
 /** False, and a line that says so, if something is at `out` that must stay. */

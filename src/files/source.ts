@@ -23,20 +23,8 @@ export async function openSource(
   return (await isFolder(path)) ? ofRun(path) : load(path, options);
 }
 
-/** False, and a line that says so, if a run's folder is given a limit of what reading a file may take. */
-export async function mayLimit(
-  command: string,
-  path: string,
-  maxBytes: number | undefined,
-): Promise<boolean> {
-  if (maxBytes === undefined || !(await isFolder(path))) return true;
-  console.error(
-    `lclab ${command}: --max-bytes is for files, and ${path} is a folder, whose run is read as it is. Leave it out.`,
-  );
-  return false;
-}
-
-function isFolder(path: string): Promise<boolean> {
+/** Whether `path` is a folder, as those of runs are. */
+export function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (info) => info.isDirectory(),
     () => false,
